@@ -1,0 +1,59 @@
+import type { PhysRange } from '../base/ranges.ts';
+import type { PhysAddr } from '../base/units.ts';
+
+/** A mapping of physical memory. The bytes are the memory itself: writes take effect at once. */
+export interface MappedRegion {
+  readonly range: PhysRange;
+  readonly bytes: Uint8Array;
+  /** Unmaps. `bytes` must not be used afterwards. Idempotent. */
+  close(): void;
+}
+
+/** One piece of a kexec image: `bytes` go to the page-aligned physical `destination`. */
+export interface KexecSegment {
+  readonly bytes: Uint8Array;
+  readonly destination: PhysAddr;
+}
+
+/** What `kexec_load(2)` is asked for. */
+export type KexecKind =
+  /** Leave with `KEXEC_PRESERVE_CONTEXT`: the kernel can be re-entered. */
+  | 'jump'
+  /** Leave for good through an orderly shutdown. */
+  | 'leave'
+  /** Kept for a panic; segments must lie inside the crashkernel reservation. */
+  | 'crash';
+
+/**
+ * The kernel, as far as Torpor uses it. `sys/linux.ts` is the real one, `sys/fake.ts` the one of
+ * the unit tests; both pass `sys/sys.contract.ts`. Failing calls throw TorporError `E_SYSCALL`
+ * with the facts `call`, `errno` (a name such as `EPERM`) and `path` where there is one.
+ */
+export interface Sys {
+  effectiveUid(): number;
+  /** A whole text file, as of /proc and /sys. Null when it does not exist. */
+  readTextFile(path: string): string | null;
+  readBinaryFile(path: string): Uint8Array | null;
+  writeTextFile(path: string, content: string): void;
+  /** Names in a directory, sorted; empty when it does not exist. */
+  listDirectory(path: string): string[];
+  /** `uname -r` */
+  kernelRelease(): string;
+
+  /** Maps physical memory shared, writable and cached through /dev/mem. Page-aligned ranges. */
+  mapPhysical(range: PhysRange): MappedRegion;
+
+  /** `kexec_load(2)`. An empty list of segments unloads. */
+  kexecLoad(kind: KexecKind, entry: PhysAddr, segments: readonly KexecSegment[]): void;
+  /**
+   * `reboot(LINUX_REBOOT_CMD_KEXEC)`. With a `jump` image loaded it returns when somebody has
+   * jumped back; with a `leave` image it does not return.
+   */
+  rebootKexec(): void;
+  /** `sync(2)` */
+  sync(): void;
+  /** The processor's time stamp counter; common to all kernels of a machine. */
+  readTsc(): bigint;
+  /** CLOCK_MONOTONIC_RAW, nanoseconds. */
+  monotonicRawNs(): bigint;
+}
