@@ -1,0 +1,123 @@
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
+import { TorporError } from '../base/errors.ts';
+import { formatRange, type PhysRange, sizeOf } from '../base/ranges.ts';
+import { alignUp, PAGE_BYTES } from '../base/units.ts';
+import { allocate, lastErrno, makeReadTsc, mapShared, syscall } from './native.ts';
+import type { KexecKind, KexecSegment, MappedRegion, Sys } from './sys.ts';
+
+// x86-64 system call numbers (arch/x86/entry/syscalls/syscall_64.tbl).
+const SYS_SYNC = 162;
+const SYS_REBOOT = 169;
+const SYS_KEXEC_LOAD = 246;
+
+// include/uapi/linux/reboot.h
+const REBOOT_MAGIC1 = 0xfee1dead;
+const REBOOT_MAGIC2 = 672274793;
+const REBOOT_CMD_KEXEC = 0x45584543;
+
+// include/uapi/linux/kexec.h
+const KEXEC_ARCH_X86_64 = 62 << 16;
+const KEXEC_FLAGS: Record<KexecKind, number> = { leave: 0, crash: 1, jump: 2 };
+const KEXEC_SEGMENT_BYTES = 32;
+
+/** The running kernel. */
+export function openLinux(): Sys {
+  let readTsc: (() => bigint) | undefined;
+  return {
+    effectiveUid: () => process.geteuid?.() ?? -1,
+    readTextFile: (path) => readFile(path)?.toString('utf8') ?? null,
+    readBinaryFile: readFile,
+    writeTextFile: (path, content) => {
+      withPath('write', path, () => writeFileSync(path, content));
+    },
+    listDirectory: (path) => withPath('readdir', path, () => readdirSync(path).toSorted()) ?? [],
+    kernelRelease: release,
+    mapPhysical,
+    kexecLoad,
+    rebootKexec: () => {
+      check('reboot', syscall(SYS_REBOOT, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, 0, 0, 0));
+    },
+    sync: () => {
+      syscall(SYS_SYNC, 0, 0, 0, 0, 0, 0);
+    },
+    readTsc: () => {
+      readTsc ??= makeReadTsc();
+      return readTsc();
+    },
+    monotonicRawNs: process.hrtime.bigint,
+  };
+}
+
+function readFile(path: string): Buffer | null {
+  return withPath('read', path, () => readFileSync(path));
+}
+
+/** Null when the file does not exist; every other failure is E_SYSCALL. */
+function withPath<T>(call: string, path: string, action: () => T): T | null {
+  try {
+    return action();
+  } catch (cause) {
+    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    if (errno === 'ENOENT' || errno === 'ENODEV') return null;
+    throw new TorporError('E_SYSCALL', `cannot ${call} ${path}: ${errno}`, { facts: { call, path, errno }, cause });
+  }
+}
+
+function check(call: string, result: number): void {
+  if (result >= 0) return;
+  const errno = lastErrno();
+  throw new TorporError('E_SYSCALL', `${call} failed: ${errno}`, { facts: { call, errno } });
+}
+
+/**
+ * Maps through /dev/mem. O_SYNC is left out on purpose: it would make the mapping uncached
+ * (arch/x86/mm/pat/memtype.c, phys_mem_access_prot_allowed).
+ */
+function mapPhysical(range: PhysRange): MappedRegion {
+  let fd: number;
+  try {
+    fd = openSync('/dev/mem', 'r+');
+  } catch (cause) {
+    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new TorporError(errno === 'EACCES' ? 'E_NOT_ROOT' : 'E_NO_DEVMEM', `cannot open /dev/mem: ${errno}`, {
+      facts: { errno },
+      hint: errno === 'EACCES' ? 'run this as root' : 'run `torpor doctor`: lockdown or CONFIG_DEVMEM=n forbids it',
+      cause,
+    });
+  }
+  try {
+    const mapping = mapShared(fd, range.start, sizeOf(range));
+    if (mapping === null) {
+      const errno = lastErrno();
+      throw new TorporError('E_DEVMEM_REFUSED', `the kernel refuses to map ${formatRange(range)}: ${errno}`, {
+        facts: { start: range.start, end: range.end, errno },
+        hint: 'reserve the range on the kernel command line: `torpor plan` prints how',
+      });
+    }
+    return { range, bytes: mapping.bytes, close: mapping.unmap };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** `struct kexec_segment` is {buf, bufsz, mem, memsz}, four 64-bit words (include/uapi/linux/kexec.h). */
+function kexecLoad(kind: KexecKind, entry: number, segments: readonly KexecSegment[]): void {
+  const table = allocate(Math.max(1, segments.length) * KEXEC_SEGMENT_BYTES);
+  const buffers = segments.map((segment) => allocate(alignUp(segment.bytes.length, PAGE_BYTES)));
+  try {
+    const view = new DataView(table.bytes.buffer, table.bytes.byteOffset);
+    for (const [index, segment] of segments.entries()) {
+      const buffer = buffers[index]!;
+      buffer.bytes.set(segment.bytes);
+      const words = [buffer.address, segment.bytes.length, segment.destination, buffer.bytes.length].map(BigInt);
+      words.forEach((word, at) => {
+        view.setBigUint64(index * KEXEC_SEGMENT_BYTES + at * 8, word, true);
+      });
+    }
+    const flags = KEXEC_ARCH_X86_64 | KEXEC_FLAGS[kind];
+    check('kexec_load', syscall(SYS_KEXEC_LOAD, entry, segments.length, table.address, flags, 0, 0));
+  } finally {
+    for (const mapping of [table, ...buffers]) mapping.unmap();
+  }
+}

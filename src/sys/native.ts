@@ -1,0 +1,84 @@
+import koffi from 'koffi';
+
+/**
+ * The C library through koffi, and a few machine instructions that JavaScript has no name for.
+ * Everything here is untyped kernel interface; `linux.ts` gives it meaning.
+ */
+const libc = koffi.load('libc.so.6');
+
+/** `long syscall(long, ...)` with six integer arguments; -1 and errno on failure. */
+export const syscall: (
+  number: number,
+  a: number | bigint,
+  b: number | bigint,
+  c: number | bigint,
+  d: number | bigint,
+  e: number | bigint,
+  f: number | bigint,
+) => number = libc.func('int64_t syscall(int64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)');
+
+const mmapCall = libc.func('void *mmap(void *, uint64_t, int, int, int, int64_t)');
+const munmapCall = libc.func('int munmap(void *, uint64_t)');
+
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const PROT_EXEC = 4;
+const MAP_SHARED = 1;
+const MAP_PRIVATE = 2;
+const MAP_ANONYMOUS = 0x20;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
+
+/** An mmap of this process. `bytes` are the memory itself and must not be used after `unmap`. */
+export interface Mapping {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+  unmap(): void;
+}
+
+/** The errno of the last call through this module, as a name (`EPERM`) where it is a common one. */
+export function lastErrno(): string {
+  const number = koffi.errno();
+  const found = Object.entries(koffi.os.errno).find(([, value]) => value === number);
+  return found?.[0] ?? `errno ${number}`;
+}
+
+/** mmap(2) of a file, shared and writable. Null on failure (see {@link lastErrno}). */
+export function mapShared(fd: number, offset: number, sizeBytes: number): Mapping | null {
+  return map(fd, offset, sizeBytes, PROT_READ | PROT_WRITE, MAP_SHARED)?.mapping ?? null;
+}
+
+/** Page-aligned private memory, for structures that the kernel reads by address. */
+export function allocate(sizeBytes: number): Mapping {
+  return mapPrivate(sizeBytes, PROT_READ | PROT_WRITE).mapping;
+}
+
+function mapPrivate(sizeBytes: number, protection: number): NonNullable<ReturnType<typeof map>> {
+  const mapped = map(-1, 0, sizeBytes, protection, MAP_PRIVATE | MAP_ANONYMOUS);
+  if (mapped === null) throw new Error(`cannot allocate ${sizeBytes} bytes: ${lastErrno()}`);
+  return mapped;
+}
+
+function map(fd: number, offset: number, sizeBytes: number, protection: number, flags: number) {
+  const pointer: unknown = mmapCall(null, sizeBytes, protection, flags, fd, offset);
+  const address = koffi.address(pointer);
+  if (address === MAP_FAILED) return null;
+  const bytes = new Uint8Array(koffi.view(pointer, sizeBytes));
+  let mapped = true;
+  const unmap = (): void => {
+    if (mapped) munmapCall(pointer, sizeBytes);
+    mapped = false;
+  };
+  return { pointer, mapping: { address, bytes, unmap } satisfies Mapping };
+}
+
+// rdtsc; shl $32,%rdx; or %rdx,%rax; ret
+const RDTSC = Uint8Array.of(0x0f, 0x31, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0, 0xc3);
+
+/** Builds a function that reads the time stamp counter. Its page stays mapped for the process's life. */
+export function makeReadTsc(): () => bigint {
+  const page = mapPrivate(4096, PROT_READ | PROT_WRITE | PROT_EXEC);
+  // SAFETY: a fresh private page of our own, larger than the ten bytes of code.
+  page.mapping.bytes.set(RDTSC);
+  const call = koffi.decode(page.pointer, koffi.proto('uint64_t torpor_rdtsc()')) as () => number | bigint;
+  return () => BigInt(call());
+}
