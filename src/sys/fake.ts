@@ -53,6 +53,9 @@ export class FakeSys implements Sys {
     const inside = [...this.files.keys()].filter((name) => name.startsWith(`${path}/`));
     return [...new Set(inside.map((name) => name.slice(path.length + 1).split('/')[0]!))].toSorted();
   }
+  readKernelLog(): string[] {
+    return (this.readTextFile('/dev/kmsg') ?? '').split('\n');
+  }
   kernelRelease(): string {
     return this.#options.release ?? '6.12.0-fake';
   }
@@ -84,7 +87,7 @@ export class FakeSys implements Sys {
     this.#tsc += 1000n;
     return this.#tsc;
   }
-  monotonicRawNs(): bigint {
+  monotonicNs(): bigint {
     return this.#tsc;
   }
 }

@@ -7,6 +7,7 @@ import { allocate, lastErrno, makeReadTsc, mapShared, syscall } from './native.t
 import type { KexecKind, KexecSegment, MappedRegion, Sys } from './sys.ts';
 
 // x86-64 system call numbers (arch/x86/entry/syscalls/syscall_64.tbl).
+const SYS_SYSLOG = 103;
 const SYS_SYNC = 162;
 const SYS_REBOOT = 169;
 const SYS_KEXEC_LOAD = 246;
@@ -32,6 +33,7 @@ export function openLinux(): Sys {
       withPath('write', path, () => writeFileSync(path, content));
     },
     listDirectory: (path) => withPath('readdir', path, () => readdirSync(path).toSorted()) ?? [],
+    readKernelLog,
     kernelRelease: release,
     mapPhysical,
     kexecLoad,
@@ -45,12 +47,26 @@ export function openLinux(): Sys {
       readTsc ??= makeReadTsc();
       return readTsc();
     },
-    monotonicRawNs: process.hrtime.bigint,
+    monotonicNs: process.hrtime.bigint,
   };
 }
 
 function readFile(path: string): Buffer | null {
   return withPath('read', path, () => readFileSync(path));
+}
+
+/** `SYSLOG_ACTION_READ_ALL` and `SYSLOG_ACTION_SIZE_BUFFER` of syslog(2). */
+function readKernelLog(): string[] {
+  const sizeBytes = syscall(SYS_SYSLOG, 10, 0, 0, 0, 0, 0);
+  if (sizeBytes <= 0) return [];
+  const buffer = allocate(sizeBytes);
+  try {
+    const length = syscall(SYS_SYSLOG, 3, buffer.address, sizeBytes, 0, 0, 0);
+    if (length < 0) return [];
+    return Buffer.from(buffer.bytes.subarray(0, length)).toString('utf8').split('\n');
+  } finally {
+    buffer.unmap();
+  }
 }
 
 /** Null when the file does not exist; every other failure is E_SYSCALL. */

@@ -37,6 +37,8 @@ export interface Sys {
   writeTextFile(path: string, content: string): void;
   /** Names in a directory, sorted; empty when it does not exist. */
   listDirectory(path: string): string[];
+  /** The lines of this kernel's log, oldest first; empty when it cannot be read. */
+  readKernelLog(): string[];
   /** `uname -r` */
   kernelRelease(): string;
 
@@ -54,6 +56,6 @@ export interface Sys {
   sync(): void;
   /** The processor's time stamp counter; common to all kernels of a machine. */
   readTsc(): bigint;
-  /** CLOCK_MONOTONIC_RAW, nanoseconds. */
-  monotonicRawNs(): bigint;
+  /** CLOCK_MONOTONIC, nanoseconds; stands still while this OS is parked. */
+  monotonicNs(): bigint;
 }

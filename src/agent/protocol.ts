@@ -1,0 +1,99 @@
+import { z } from 'zod';
+
+/**
+ * What travels between a console host (the lab, or a person's other machine) and the agent of the
+ * OS that runs, over a serial line: one JSON object a line, each line led by RS (0x1e) so that a
+ * reader finds the next one after lost bytes. docs/formats/agent.md describes it.
+ *
+ * A serial line can lose bytes around a switch, so every request is acknowledged; the host sends it
+ * again with the same id until it is, and the agent carries out an id once.
+ */
+export const RECORD_SEPARATOR = '\x1e';
+/** Longest line that either side accepts. */
+export const MAX_LINE_BYTES = 64 * 1024;
+/** Bytes of a program's output in one line, before base64. */
+export const OUTPUT_CHUNK_BYTES = 1024;
+
+const id = z.number().int().nonnegative();
+
+export const requestSchema = z.discriminatedUnion('op', [
+  z.object({ id, op: z.literal('ping') }),
+  z.object({
+    id,
+    op: z.literal('exec'),
+    argv: z.array(z.string()).min(1),
+    /** base64 */
+    stdin: z.string().optional(),
+    timeoutMs: z.number().int().positive().optional(),
+  }),
+  z.object({ id, op: z.literal('switch'), target: z.string() }),
+  z.object({ id, op: z.literal('cancel'), of: id }),
+]);
+export type AgentRequest = z.infer<typeof requestSchema>;
+
+/** Milliseconds of the parts of a switch; docs/switch-phases.md says where each begins and ends. */
+export const phasesSchema = z.object({
+  freeze: z.number(),
+  devices: z.number(),
+  cpus: z.number(),
+  jump: z.number(),
+  resume: z.number(),
+});
+
+export const switchReportSchema = z.object({
+  sequence: z.number().int(),
+  from: z.string(),
+  to: z.string(),
+  /** How the other OS was left. */
+  mode: z.enum(['park', 'leave', 'crash']),
+  totalMs: z.number(),
+  /** Null when the leaving kernel's log could not be read. */
+  phasesMs: phasesSchema.nullable(),
+});
+export type SwitchReport = z.infer<typeof switchReportSchema>;
+
+const fact = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]);
+export const wireErrorSchema = z.object({
+  code: z.string(),
+  message: z.string(),
+  facts: z.record(z.string(), fact),
+  hint: z.string().nullable(),
+});
+
+export const messageSchema = z.union([
+  z.object({ id, ack: z.literal(true) }),
+  /** ping: {os, bootId}; exec: {exit, signal} */
+  z.object({ id, ok: z.record(z.string(), z.unknown()) }),
+  z.object({ id, error: wireErrorSchema }),
+  z.object({ id, out: z.string(), stream: z.union([z.literal(1), z.literal(2)]) }),
+  /** The agent has started. */
+  z.object({ event: z.literal('up'), os: z.string(), bootId: z.string() }),
+  /** This OS runs again, or for the first time. */
+  z.object({ event: z.literal('arrived'), os: z.string(), report: switchReportSchema }),
+]);
+export type AgentMessage = z.infer<typeof messageSchema>;
+
+/** One line for the wire. */
+export function encodeLine(message: AgentMessage | AgentRequest): string {
+  return `${RECORD_SEPARATOR}${JSON.stringify(message)}\n`;
+}
+
+/** Cuts a byte stream into the JSON values of its whole lines; damaged lines are dropped. */
+export class LineDecoder {
+  #pending = '';
+
+  push(chunk: string): unknown[] {
+    this.#pending += chunk;
+    const lines = this.#pending.split('\n');
+    this.#pending = lines.pop()!.slice(-MAX_LINE_BYTES);
+    return lines.flatMap((line) => {
+      const start = line.lastIndexOf(RECORD_SEPARATOR);
+      if (start < 0) return [];
+      try {
+        return [JSON.parse(line.slice(start + 1))];
+      } catch {
+        return [];
+      }
+    });
+  }
+}

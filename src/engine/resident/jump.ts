@@ -1,0 +1,50 @@
+import { TorporError } from '../../base/errors.ts';
+import type { ControlState, Switchboard } from '../../switchboard/switchboard.ts';
+import type { Sys } from '../../sys/sys.ts';
+import { explainFreezeRefusal } from './freeze-refusal.ts';
+import { loadJumpImage } from './kexec-images.ts';
+import { markLog } from './log-marks.ts';
+
+/** What this OS finds when it runs again. */
+export interface Arrival {
+  readonly control: ControlState;
+  /** TSC right after the system call returned. */
+  readonly tscReturn: bigint;
+}
+
+/**
+ * Parks this OS and enters slot `target`. Returns when somebody comes back to this OS, maybe much
+ * later and from elsewhere. Throws when the kernel refuses to freeze: then nothing has changed.
+ *
+ * The jump path syncs nothing by itself (kernel/kexec_core.c, kernel_kexec), so it is done here.
+ */
+export function jump(sys: Sys, switchboard: Switchboard, target: number): Arrival {
+  const self = switchboard.running();
+  loadJumpImage(sys, switchboard.base, self);
+  sys.sync();
+  const before = switchboard.control().sequence;
+  markLog(sys, 'leave');
+  switchboard.setTarget(target, sys.readTsc());
+  try {
+    sys.rebootKexec();
+  } catch (cause) {
+    switchboard.setTarget(self.index, 0n);
+    throw explainFreezeRefusal(sys, cause);
+  }
+  const tscReturn = sys.readTsc();
+  markLog(sys, 'arrive');
+  const control = switchboard.control();
+  if (control.sequence === before) {
+    switchboard.setTarget(self.index, 0n);
+    throw new TorporError('E_FREEZE_REFUSED', 'the kernel came back without having left', {
+      hint: 'the kernel log says why: `dmesg | tail -50`',
+    });
+  }
+  if (control.refused) {
+    throw new TorporError('E_OS_STATE', `slot ${target} could not be entered; this OS goes on`, {
+      facts: { slot: target },
+      hint: '`torpor status` shows the state of every slot',
+    });
+  }
+  return { control, tscReturn };
+}

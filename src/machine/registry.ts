@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse, stringify } from 'smol-toml';
+import { z } from 'zod';
+import { TorporError } from '../base/errors.ts';
+import { parseSize } from '../base/units.ts';
+
+/** An OS that can be booted into a slot: one file `NAME.toml` in the registry's directory. */
+const schema = z.strictObject({
+  /** Absolute path of a bzImage. */
+  kernel: z.string(),
+  initrd: z.string().optional(),
+  /** What the OS's slot must have at least, such as "512M". */
+  memory: z.string().optional(),
+  /** A fixed slot; otherwise the smallest free one that is large enough. */
+  slot: z.number().int().min(1).max(15).optional(),
+  /** Kernel arguments of its own. */
+  args: z.string().default(''),
+});
+
+export type RegisteredOs = z.infer<typeof schema> & { readonly name: string };
+
+export const REGISTRY_DIRECTORY = '/etc/torpor/os.d';
+const NAME = /^[a-z0-9][a-z0-9._-]{0,30}$/;
+
+/** The OSes that this machine knows. */
+export class Registry {
+  readonly #directory: string;
+
+  constructor(directory = REGISTRY_DIRECTORY) {
+    this.#directory = directory;
+  }
+
+  list(): RegisteredOs[] {
+    if (!existsSync(this.#directory)) return [];
+    const names = readdirSync(this.#directory).filter((file) => file.endsWith('.toml'));
+    return names.toSorted().map((file) => this.get(file.slice(0, -'.toml'.length)));
+  }
+
+  has(name: string): boolean {
+    return NAME.test(name) && existsSync(this.#path(name));
+  }
+
+  /** Throws E_OS_UNKNOWN, or E_REGISTRY when the file is not valid. */
+  get(name: string): RegisteredOs {
+    if (!this.has(name)) {
+      throw new TorporError('E_OS_UNKNOWN', `no OS is registered as “${name}”`, {
+        facts: { name },
+        hint: 'list them with `torpor os ls`, add one with `torpor os add`',
+      });
+    }
+    return decodeEntry(name, readFileSync(this.#path(name), 'utf8'), this.#path(name));
+  }
+
+  /** Adds or, with `replace`, changes an OS. Throws E_OS_EXISTS, E_USAGE, E_SIZE. */
+  add(os: RegisteredOs, replace = false): void {
+    if (!NAME.test(os.name)) {
+      throw new TorporError('E_USAGE', `“${os.name}” is no name for an OS`, {
+        facts: { name: os.name },
+        hint: 'use up to 31 small letters, digits, dots, dashes and underscores',
+      });
+    }
+    if (!replace && this.has(os.name)) {
+      throw new TorporError('E_OS_EXISTS', `“${os.name}” is registered already`, {
+        facts: { name: os.name },
+        hint: `remove it first with \`torpor os rm ${os.name}\``,
+      });
+    }
+    if (os.memory !== undefined) parseSize(os.memory);
+    const { name: _, ...entry } = os;
+    mkdirSync(this.#directory, { recursive: true });
+    const path = this.#path(os.name);
+    writeFileSync(`${path}.new`, `${stringify(entry)}\n`);
+    renameSync(`${path}.new`, path);
+  }
+
+  remove(name: string): void {
+    this.get(name);
+    rmSync(this.#path(name));
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, `${name}.toml`);
+  }
+}
+
+/** Reads one registry file's text. Throws E_REGISTRY with the place of the mistake. */
+export function decodeEntry(name: string, text: string, path: string): RegisteredOs {
+  try {
+    return { ...schema.parse(parse(text)), name };
+  } catch (cause) {
+    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : String((cause as Error).message);
+    throw new TorporError('E_REGISTRY', `${path} is not valid: ${why}`, {
+      facts: { path },
+      hint: `correct the file, or remove it and add the OS again with \`torpor os add ${name}\``,
+      cause,
+    });
+  }
+}

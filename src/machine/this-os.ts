@@ -1,0 +1,67 @@
+import { TorporError } from '../base/errors.ts';
+import { rangeOf } from '../base/ranges.ts';
+import { SWITCHBOARD_BYTES } from '../switchboard/layout.ts';
+import { Switchboard } from '../switchboard/switchboard.ts';
+import type { MappedRegion, Sys } from '../sys/sys.ts';
+
+/** This OS's place in the machine, as its kernel command line says. */
+export interface ThisOs {
+  readonly switchboardAddress: number;
+  /** 0 is home. */
+  readonly slot: number;
+}
+
+/** Reads `torpor.switchboard=` and `torpor.slot=` from the command line. Throws E_NO_PLAN. */
+export function findThisOs(sys: Sys): ThisOs {
+  const commandLine = sys.readTextFile('/proc/cmdline') ?? '';
+  const value = (key: string): number | null => {
+    const match = new RegExp(`(?:^|\\s)torpor\\.${key}=(0x[0-9a-f]+|\\d+)(?:\\s|$)`).exec(commandLine);
+    return match ? Number(match[1]) : null;
+  };
+  const switchboardAddress = value('switchboard');
+  if (switchboardAddress === null) {
+    throw new TorporError('E_NO_PLAN', 'this machine keeps no memory for other OSes', {
+      facts: { commandLine },
+      hint: 'run `torpor plan --slots 1x1G`, add what it prints to the kernel command line, and restart',
+    });
+  }
+  return { switchboardAddress, slot: value('slot') ?? 0 };
+}
+
+/** Maps the switchboard's memory; its content is not looked at. Throws E_NOT_ROOT, E_NO_DEVMEM, E_DEVMEM_REFUSED. */
+export function mapSwitchboard(sys: Sys, address: number): MappedRegion {
+  requireRoot(sys);
+  return sys.mapPhysical(rangeOf(address, SWITCHBOARD_BYTES));
+}
+
+/**
+ * Opens the switchboard of a joined machine, checked whole. Throws E_SWITCHBOARD_*, and
+ * E_SWITCHBOARD_VALUE when it says that another slot than this OS's runs.
+ */
+export function openSwitchboard(sys: Sys): Switchboard {
+  const self = findThisOs(sys);
+  const switchboard = Switchboard.open(mapSwitchboard(sys, self.switchboardAddress));
+  const { current } = switchboard.control();
+  if (current !== self.slot) {
+    throw new TorporError('E_SWITCHBOARD_VALUE', `the switchboard says that slot ${current} runs, but this is slot ${self.slot}`, {
+      facts: { current, slot: self.slot },
+      hint: self.slot === 0 ? 'run `torpor join` after every start of this OS' : 'restart the machine',
+    });
+  }
+  if (self.slot === 0 && switchboard.homeBootId !== bootId(sys)) {
+    throw new TorporError('E_SWITCHBOARD_MAGIC', 'the switchboard is from before the last restart', {
+      hint: 'run `torpor join` after every start of this OS',
+    });
+  }
+  return switchboard;
+}
+
+/** A random name of this boot of this kernel (drivers/char/random.c). */
+export function bootId(sys: Sys): string {
+  return (sys.readTextFile('/proc/sys/kernel/random/boot_id') ?? '').trim();
+}
+
+export function requireRoot(sys: Sys): void {
+  if (sys.effectiveUid() === 0) return;
+  throw new TorporError('E_NOT_ROOT', 'this needs root', { hint: 'run it again as root, for instance with sudo' });
+}
