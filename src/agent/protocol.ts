@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { switchReportSchema } from '../engine/resident/switch-report.ts';
 
 /**
  * What travels between a console host (the lab, or a person's other machine) and the agent of the
@@ -30,27 +31,6 @@ export const requestSchema = z.discriminatedUnion('op', [
   z.object({ id, op: z.literal('cancel'), of: id }),
 ]);
 export type AgentRequest = z.infer<typeof requestSchema>;
-
-/** Milliseconds of the parts of a switch; docs/switch-phases.md says where each begins and ends. */
-export const phasesSchema = z.object({
-  freeze: z.number(),
-  devices: z.number(),
-  cpus: z.number(),
-  jump: z.number(),
-  resume: z.number(),
-});
-
-export const switchReportSchema = z.object({
-  sequence: z.number().int(),
-  from: z.string(),
-  to: z.string(),
-  /** How the other OS was left. */
-  mode: z.enum(['park', 'leave', 'crash']),
-  totalMs: z.number(),
-  /** Null when the leaving kernel's log could not be read. */
-  phasesMs: phasesSchema.nullable(),
-});
-export type SwitchReport = z.infer<typeof switchReportSchema>;
 
 const fact = z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(z.string())]);
 export const wireErrorSchema = z.object({

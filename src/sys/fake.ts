@@ -25,6 +25,7 @@ export class FakeSys implements Sys {
   /** Makes kexec_load fail with this errno. */
   kexecErrno: string | undefined;
   syncs = 0;
+  readonly stopped: string[] = [];
   #tsc = 1000n;
   readonly #options: FakeOptions;
   readonly #memory: { range: PhysRange; bytes: Uint8Array }[];
@@ -79,6 +80,12 @@ export class FakeSys implements Sys {
   }
   rebootKexec(): void {
     this.onReboot();
+  }
+  stopServices(): void {
+    this.stopped.push('services');
+  }
+  endAllPrograms(): void {
+    this.stopped.push('programs');
   }
   sync(): void {
     this.syncs += 1;

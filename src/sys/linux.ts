@@ -1,10 +1,13 @@
-import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { TorporError } from '../base/errors.ts';
 import { formatRange, type PhysRange, sizeOf } from '../base/ranges.ts';
 import { alignUp, PAGE_BYTES } from '../base/units.ts';
 import { allocate, lastErrno, makeReadTsc, mapShared, syscall } from './native.ts';
 import type { KexecKind, KexecSegment, MappedRegion, Sys } from './sys.ts';
+
+const STOP_SERVICES_MS = 90_000;
 
 // x86-64 system call numbers (arch/x86/entry/syscalls/syscall_64.tbl).
 const SYS_SYSLOG = 103;
@@ -40,6 +43,8 @@ export function openLinux(): Sys {
     rebootKexec: () => {
       check('reboot', syscall(SYS_REBOOT, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, 0, 0, 0));
     },
+    stopServices,
+    endAllPrograms,
     sync: () => {
       syscall(SYS_SYNC, 0, 0, 0, 0, 0, 0);
     },
@@ -75,7 +80,7 @@ function withPath<T>(call: string, path: string, action: () => T): T | null {
     return action();
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    if (errno === 'ENOENT' || errno === 'ENODEV') return null;
+    if (errno === 'ENOENT' || errno === 'ENODEV' || errno === 'ESRCH') return null;
     throw new TorporError('E_SYSCALL', `cannot ${call} ${path}: ${errno}`, { facts: { call, path, errno }, cause });
   }
 }
@@ -84,6 +89,40 @@ function check(call: string, result: number): void {
   if (result >= 0) return;
   const errno = lastErrno();
   throw new TorporError('E_SYSCALL', `${call} failed: ${errno}`, { facts: { call, errno } });
+}
+
+/** sd_booted(3): systemd runs when this directory exists. */
+function stopServices(): void {
+  if (!existsSync('/run/systemd/system')) return;
+  // --no-block is left out: the services have stopped when it returns. The caller's own unit has
+  // IgnoreOnIsolate=yes or it would be stopped too.
+  spawnSync('systemctl', ['isolate', 'rescue.target'], { stdio: 'ignore', timeout: STOP_SERVICES_MS });
+}
+
+function endAllPrograms(graceMs: number): void {
+  signalAll('SIGTERM');
+  const deadline = Date.now() + graceMs;
+  while (Date.now() < deadline && otherPrograms() > 0) sleep(100);
+  signalAll('SIGKILL');
+}
+
+/** kill(-1): all processes but this one and init (kill(2)). */
+function signalAll(signal: NodeJS.Signals): void {
+  try {
+    process.kill(-1, signal);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
+  }
+}
+
+/** Programs besides init and this one; kernel threads have no command line. */
+function otherPrograms(): number {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== '1' && name !== String(process.pid));
+  return pids.filter((pid) => (withPath('read', `/proc/${pid}/cmdline`, () => readFileSync(`/proc/${pid}/cmdline`))?.length ?? 0) > 0).length;
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
 /**

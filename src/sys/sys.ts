@@ -52,6 +52,10 @@ export interface Sys {
    * jumped back; with a `leave` image it does not return.
    */
   rebootKexec(): void;
+  /** Asks the service manager, where there is one (systemd), to stop all services; waits. */
+  stopServices(): void;
+  /** SIGTERM to every program but this one, then SIGKILL to those left after `graceMs`. */
+  endAllPrograms(graceMs: number): void;
   /** `sync(2)` */
   sync(): void;
   /** The processor's time stamp counter; common to all kernels of a machine. */

@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync } from 'node:fs';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type AgentMessage, type AgentRequest, encodeLine, LineDecoder } from '../../src/agent/protocol.ts';
+import { execInOs, pingAgent, switchOs } from './agent-calls.ts';
+import { type AgentClient, openAgent } from './agent-client.ts';
+
+type Say = (message: AgentMessage | string) => void;
+const REPORT = { sequence: 1, from: 'a', to: 'b', mode: 'park', totalMs: 61, phasesMs: null } as const;
+
+/** An agent port: `answer` gets every request, also repeated ones. */
+async function fakeOs(t: TestContext, answer: (request: AgentRequest, say: Say) => void): Promise<AgentClient> {
+  const path = join(mkdtempSync(join(tmpdir(), 'agent-')), 's');
+  const sockets: Socket[] = [];
+  const server = createServer((socket) => {
+    sockets.push(socket);
+    const decoder = new LineDecoder();
+    const say: Say = (m) => socket.write(typeof m === 'string' ? m : encodeLine(m));
+    socket.on('data', (bytes) => {
+      for (const request of decoder.push(bytes.toString('latin1'))) answer(request as AgentRequest, say);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  const agent = await openAgent(path);
+  t.after(() => {
+    agent.close();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return agent;
+}
+
+test('execInOs() collects both streams and ignores noise on the line', async (t) => {
+  const agent = await fakeOs(t, ({ id }, say) => {
+    say({ id, ack: true });
+    say('kernel: noise\n\x1e{"id": 7, "trunc\n');
+    say({ id, out: Buffer.from('hé').toString('base64'), stream: 1 });
+    say({ id, out: Buffer.from('bad').toString('base64'), stream: 2 });
+    say({ id, ok: { exit: 3, outBytes: 3, errBytes: 3 } });
+  });
+  const { exit, stdout, stderr } = await execInOs(agent, ['x']);
+  assert.deepEqual([exit, String(stdout), String(stderr)], [3, 'hé', 'bad']);
+});
+
+test('execInOs() says so when the line lost output', async (t) => {
+  const agent = await fakeOs(t, ({ id }, say) => say({ id, ok: { exit: 0, outBytes: 5 } }));
+  await assert.rejects(execInOs(agent, ['x']), { code: 'E_LAB_COMMAND' });
+});
+
+test('a request that is not acknowledged goes out again with the same id', async (t) => {
+  const ids: number[] = [];
+  const agent = await fakeOs(t, ({ id }, say) => {
+    ids.push(id);
+    if (ids.length === 2) say({ id, ok: { os: 'a', bootId: 'x' } });
+  });
+  assert.equal((await pingAgent(agent)).os, 'a');
+  assert.equal(ids[0], ids[1]);
+});
+
+test('switchOs() returns the report of the OS that arrives', async (t) => {
+  const agent = await fakeOs(t, ({ id, op }, say) => {
+    if (op === 'ping') return say({ id, ok: { os: 'a', bootId: 'x' } });
+    say({ id, ack: true });
+    say({ event: 'arrived', os: 'c', report: REPORT });
+    say({ event: 'arrived', os: 'b', report: REPORT });
+  });
+  const { os, report } = await switchOs(agent, 'b');
+  assert.deepEqual([os, report], ['b', REPORT]);
+});
+
+test('switchOs() passes a refusal on with its code, facts and hint', async (t) => {
+  const agent = await fakeOs(t, ({ id, op }, say) => {
+    if (op === 'ping') return say({ id, ok: { os: 'a', bootId: 'x' } });
+    say({ id, error: { code: 'E_OS_EMPTY', message: 'm', facts: { name: 'b' }, hint: 'h' } });
+  });
+  await assert.rejects(switchOs(agent, 'b'), { code: 'E_OS_EMPTY', facts: { name: 'b' }, hint: 'h' });
+});
+
+test('switchOs() refuses the OS that runs already', async (t) => {
+  const agent = await fakeOs(t, ({ id }, say) => say({ id, ok: { os: 'b', bootId: 'x' } }));
+  await assert.rejects(switchOs(agent, 'b'), { code: 'E_OS_RUNNING' });
+});
+
+test('switchOs() finds a lost arrival by asking', async (t) => {
+  let pings = 0;
+  const agent = await fakeOs(t, ({ id, op }, say) => {
+    if (op !== 'ping') return say({ id, ack: true });
+    pings += 1;
+    say({ id, ok: { os: pings === 1 ? 'a' : 'b', bootId: 'x', lastSwitch: REPORT } });
+  });
+  assert.deepEqual((await switchOs(agent, 'b')).report, REPORT);
+});
+
+test('a call ends when its time is up, or when the machine goes', async (t) => {
+  const agent = await fakeOs(t, () => {});
+  await assert.rejects(pingAgent(agent, 20), { code: 'E_TIMEOUT' });
+  const pending = pingAgent(agent);
+  agent.close();
+  await assert.rejects(pending, { code: 'E_LAB_MACHINE' });
+});

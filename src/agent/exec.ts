@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { TorporError } from '../base/errors.ts';
+import { type AgentRequest, OUTPUT_CHUNK_BYTES } from './protocol.ts';
+
+type ExecRequest = Extract<AgentRequest, { op: 'exec' }>;
+
+/** How a program ended. */
+export interface ProgramEnd {
+  readonly exit: number | null;
+  readonly signal: string | null;
+}
+
+/** base64 of a piece of the program's output, and which stream it came from. */
+type Emit = (out: string, stream: 1 | 2) => Promise<void>;
+
+/** Runs a program and passes its output on piece by piece, in order. Throws E_USAGE when it cannot be started. */
+export async function runProgram(request: ExecRequest, abort: AbortSignal, emit: Emit): Promise<ProgramEnd> {
+  const [program, ...rest] = request.argv;
+  const child = spawn(program!, rest, {
+    stdio: 'pipe',
+    signal: abort,
+    cwd: '/',
+    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', TERM: 'dumb', ...process.env },
+    ...(request.timeoutMs === undefined ? {} : { timeout: request.timeoutMs }),
+  });
+  const ended = new Promise<ProgramEnd>((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.name === 'AbortError') return;
+      reject(new TorporError('E_USAGE', `cannot run ${program}: ${error.code ?? error.message}`, { facts: { program: program! } }));
+    });
+    child.once('close', (exit, signal) => resolve({ exit, signal }));
+  });
+  // A program that ends early closes its input: that is its right.
+  child.stdin.on('error', () => {});
+  child.stdin.end(Buffer.from(request.stdin ?? '', 'base64'));
+  const drain = async (stream: AsyncIterable<Buffer>, number: 1 | 2): Promise<void> => {
+    for await (const chunk of stream) {
+      for (let at = 0; at < chunk.length; at += OUTPUT_CHUNK_BYTES) {
+        await emit(chunk.subarray(at, at + OUTPUT_CHUNK_BYTES).toString('base64'), number);
+      }
+    }
+  };
+  const [end] = await Promise.all([ended, drain(child.stdout, 1), drain(child.stderr, 2)]);
+  return end;
+}

@@ -1,0 +1,75 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { Registry, type RegisteredOs } from '../../machine/registry.ts';
+import { print, printJson, printTable } from '../output.ts';
+
+interface AddOptions {
+  kernel: string;
+  initrd?: string;
+  memory?: string;
+  slot?: string;
+  append?: string;
+  replace?: boolean;
+}
+
+export function osCommand(): Command {
+  return new Command('os').description('the OSes that this machine can boot into slots').addCommand(add()).addCommand(ls()).addCommand(show()).addCommand(rm());
+}
+
+function add(): Command {
+  return new Command('add')
+    .description('register an OS')
+    .argument('<name>')
+    .requiredOption('--kernel <file>', 'a bzImage with CONFIG_KEXEC_JUMP=y')
+    .option('--initrd <file>')
+    .option('--memory <size>', 'what its slot must have at least, such as 1G')
+    .option('--slot <number>', 'always this slot')
+    .option('--append <arguments>', 'its kernel arguments, such as root=/dev/sda2')
+    .option('--replace', 'change an OS that is registered already')
+    .action((name: string, options: AddOptions) => {
+      const os: RegisteredOs = {
+        name,
+        kernel: resolve(options.kernel),
+        args: options.append ?? '',
+        ...(options.initrd === undefined ? {} : { initrd: resolve(options.initrd) }),
+        ...(options.memory === undefined ? {} : { memory: options.memory }),
+        ...(options.slot === undefined ? {} : { slot: Number(options.slot) }),
+      };
+      new Registry().add(os, options.replace === true);
+      print(`“${name}” is registered; start it with \`torpor boot ${name}\``);
+    });
+}
+
+function ls(): Command {
+  return new Command('ls')
+    .description('list them')
+    .option('--json', 'print JSON')
+    .action((options: { json?: boolean }) => {
+      const all = new Registry().list();
+      if (options.json === true) return printJson(all);
+      const rows = all.map((os) => [os.name, os.memory ?? 'any', os.slot === undefined ? 'any' : String(os.slot), os.kernel]);
+      printTable(['OS', 'MEMORY', 'SLOT', 'KERNEL'], rows, 'no OS is registered; add one with `torpor os add`');
+    });
+}
+
+function show(): Command {
+  return new Command('show')
+    .description('everything that is registered of one')
+    .argument('<name>')
+    .option('--json', 'print JSON')
+    .action((name: string, options: { json?: boolean }) => {
+      const os = new Registry().get(name);
+      if (options.json === true) return printJson(os);
+      for (const [key, value] of Object.entries(os)) print(`${key.padEnd(8)} ${value}`);
+    });
+}
+
+function rm(): Command {
+  return new Command('rm')
+    .description('forget one; its files and a resident instance stay')
+    .argument('<name>')
+    .action((name: string) => {
+      new Registry().remove(name);
+      print(`“${name}” is no longer registered`);
+    });
+}

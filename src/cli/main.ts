@@ -1,0 +1,53 @@
+import { Command, CommanderError } from 'commander';
+import { EXIT_STATUS } from '../base/exit-status.ts';
+import { agentCommand } from './commands/agent.ts';
+import { bootCommand } from './commands/boot.ts';
+import { joinCommand } from './commands/join.ts';
+import { osCommand } from './commands/os.ts';
+import { planCommand } from './commands/plan.ts';
+import { showCommand } from './commands/show.ts';
+import { statusCommand } from './commands/status.ts';
+import { stopCommand } from './commands/stop.ts';
+import { switchCommand } from './commands/switch.ts';
+import { reportFailure } from './fail.ts';
+
+const VERSION = '0.1.0';
+
+/** Every command of `torpor`, in the order of the help. */
+function program(): Command {
+  return new Command('torpor')
+    .description('Several whole Linux systems resident in one machine, switched in milliseconds.')
+    .version(VERSION)
+    .addCommand(statusCommand(), { isDefault: true })
+    .addCommand(switchCommand())
+    .addCommand(bootCommand())
+    .addCommand(stopCommand())
+    .addCommand(showCommand())
+    .addCommand(osCommand())
+    .addCommand(planCommand())
+    .addCommand(joinCommand())
+    .addCommand(agentCommand())
+    .exitOverride()
+    .showHelpAfterError('(`torpor --help` lists the commands)');
+}
+
+/** Runs a command line and returns its exit status. */
+export async function main(argv: readonly string[]): Promise<number> {
+  try {
+    const command = program();
+    for (const sub of command.commands) inheritExit(sub);
+    await command.parseAsync(argv, { from: 'user' });
+    return Number(process.exitCode ?? EXIT_STATUS.ok);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STATUS.ok : EXIT_STATUS.usage;
+    return reportFailure(error, argv.includes('--json'));
+  }
+}
+
+/** Commander ends the process by itself unless each command is told to throw. */
+function inheritExit(command: Command): void {
+  command.exitOverride();
+  for (const sub of command.commands) inheritExit(sub);
+}
+
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,74 @@
+import { readKernelLog } from '../../kernel/kernel-log.ts';
+import type { SlotRecord } from '../../switchboard/record.ts';
+import type { Sys } from '../../sys/sys.ts';
+import { LOG_MARKS } from './log-marks.ts';
+import { readSlotMemory } from './slot-memory.ts';
+
+/** A line of a kernel log: milliseconds on that kernel's clock, and its text. */
+export interface TimedLine {
+  readonly ms: number;
+  readonly text: string;
+}
+
+// kernel/power/process.c and kernel/cpu.c; the same words in 6.1, 6.12 and 7.2.
+const FROZEN = /^Freezing user space processes completed/;
+const CPUS_DOWN = /Disabling non-boot CPUs/;
+const CPUS_UP = /Enabling non-boot CPUs/;
+const CPU_IS_UP = /^(?:smpboot: )?CPU\d+ is up/;
+const RESTARTING = /^Restarting tasks/;
+
+/** Enough for the lines of a departure with many processors. */
+const LAST_RECORDS = 200;
+
+/** The parts of a departure, from the leaving kernel's log in its parked memory. Null when it cannot tell. */
+export function departurePhases(
+  sys: Sys,
+  leaver: SlotRecord,
+  totalMs: number,
+): { freeze: number; devices: number; cpus: number } | null {
+  if (leaver.vmcoreinfo === null) return null;
+  const memory = readSlotMemory(sys, leaver);
+  try {
+    const records = readKernelLog(memory, leaver.vmcoreinfo, { last: LAST_RECORDS });
+    return splitDeparture(
+      records.map((record) => ({ ms: Number(record.timestampNs) / 1e6, text: record.text })),
+      totalMs,
+    );
+  } catch {
+    // The log is another kernel's and only serves the figures: a switch that worked must not fail on it.
+    return null;
+  } finally {
+    memory.close();
+  }
+}
+
+/** Pure: the lines after the last leaving mark. */
+export function splitDeparture(lines: readonly TimedLine[], totalMs: number): { freeze: number; devices: number; cpus: number } | null {
+  const start = lines.findLastIndex((line) => line.text === LOG_MARKS.leave);
+  if (start < 0) return null;
+  const after = lines.slice(start);
+  const frozen = after.find((line) => FROZEN.test(line.text));
+  const down = after.find((line) => CPUS_DOWN.test(line.text));
+  if (frozen === undefined || down === undefined) return null;
+  const freeze = frozen.ms - after[0]!.ms;
+  const devices = down.ms - frozen.ms;
+  return { freeze, devices, cpus: Math.max(0, totalMs - freeze - devices) };
+}
+
+/** The parts of a return, from the running kernel's own log (`[  12.345678] text` lines). */
+export function resumePhases(log: readonly string[], totalMs: number): { cpus: number; devices: number; tasks: number } | null {
+  const lines = log.flatMap((line) => {
+    const match = /^(?:<\d+>)?\[\s*(\d+\.\d+)\](?:\[[^\]]*\])? (.*)$/.exec(line);
+    return match ? [{ ms: Number(match[1]) * 1000, text: match[2]! }] : [];
+  });
+  const end = lines.findLastIndex((line) => line.text === LOG_MARKS.arrive);
+  const start = lines.findLastIndex((line, index) => index < end && CPUS_UP.test(line.text));
+  if (start < 0) return null;
+  const part = lines.slice(start, end);
+  const up = part.findLast((line) => CPU_IS_UP.test(line.text)) ?? part[0]!;
+  const restarting = part.findLast((line) => RESTARTING.test(line.text));
+  if (restarting === undefined) return null;
+  const tasks = lines[end]!.ms - restarting.ms;
+  const devices = restarting.ms - up.ms;
+  return { cpus: Math.max(0, totalMs - devices - tasks), devices, tasks };
+}

@@ -1,0 +1,122 @@
+import { readFileSync } from 'node:fs';
+import { TorporError } from '../base/errors.ts';
+import { kernelSize, MIB } from '../base/units.ts';
+import { findAcpiRsdp } from '../kernel/acpi-rsdp.ts';
+import { decodeBzImage } from '../kernel/bzimage.ts';
+import { findKernelConfig } from '../kernel/kernel-config.ts';
+import { type PlacedKernel, placeKernel } from '../kernel/place-kernel.ts';
+import type { SlotRecord } from '../switchboard/record.ts';
+import type { Switchboard } from '../switchboard/switchboard.ts';
+import type { Sys } from '../sys/sys.ts';
+import { chooseSlot } from './find-slot.ts';
+import { leaveMessage } from './messages.ts';
+import type { RegisteredOs } from './registry.ts';
+
+/** Memory that each guest keeps for the page that a panic jumps to; the kernel aligns it to 16 MiB. */
+const CRASH_RESERVATION_BYTES = 16 * MIB;
+
+/** Everything that booting an OS will do, checked. */
+export interface BootPlan {
+  readonly os: RegisteredOs;
+  readonly slot: SlotRecord;
+  readonly commandLine: string;
+  readonly kernelVersion: string;
+  readonly placed: PlacedKernel;
+  /** The slot that gets the processor back when the OS is up; null to stay there. */
+  readonly returnTo: number | null;
+}
+
+/**
+ * Plans the boot of a registered OS and checks all of it: nothing is written. Throws E_OS_BOOTED,
+ * E_NO_SLOT, E_FILE and the codes of decodeBzImage and placeKernel.
+ */
+export function planBoot(
+  sys: Sys,
+  switchboard: Switchboard,
+  os: RegisteredOs,
+  options: { back?: boolean; extraArguments?: string } = {},
+): BootPlan {
+  const records = switchboard.records();
+  const resident = records.find((record) => record.state !== 'empty' && record.name === os.name);
+  if (resident !== undefined) {
+    throw new TorporError('E_OS_BOOTED', `“${os.name}” is resident already: it is ${resident.state}`, {
+      facts: { name: os.name, slot: resident.index, state: resident.state },
+      hint:
+        resident.state === 'crashed'
+          ? `forget what is left of it with \`torpor stop --force ${os.name}\``
+          : `go there with \`torpor switch ${os.name}\``,
+    });
+  }
+  const slot = chooseSlot(records, os);
+  const kernelFile = readInput(os.kernel);
+  const bzImage = decodeBzImage(kernelFile);
+  if (findKernelConfig(kernelFile, bzImage).kexecJump === 'no') {
+    throw new TorporError('E_KERNEL_NO_JUMP', `${os.kernel} was built without CONFIG_KEXEC_JUMP`, {
+      facts: { kernel: os.kernel, version: bzImage.version },
+      hint: 'it could be started but never left again; use a kernel with CONFIG_KEXEC_JUMP=y',
+    });
+  }
+  const commandLine = guestCommandLine(switchboard, slot, os, options.extraArguments ?? '');
+  const placed = placeKernel({
+    kernelFile,
+    bzImage,
+    initrd: os.initrd === undefined ? null : readInput(os.initrd),
+    commandLine,
+    slot: switchboard.plan.slots.find((planned) => planned.index === slot.index)!,
+    plan: switchboard.plan,
+    firmware: switchboard.firmware,
+    acpiRsdp: findAcpiRsdp(sys),
+    bootParamsOfThisOs: sys.readBinaryFile('/sys/kernel/boot_params/data'),
+  });
+  const returnTo = options.back === true ? switchboard.control().current : null;
+  return { os, slot, commandLine, kernelVersion: bzImage.version, placed, returnTo };
+}
+
+/** The guest's own arguments come last, so that they win. */
+function guestCommandLine(switchboard: Switchboard, slot: SlotRecord, os: RegisteredOs, extra: string): string {
+  const base = [
+    `torpor.switchboard=0x${switchboard.base.toString(16)}`,
+    `torpor.slot=${slot.index}`,
+    `crashkernel=${kernelSize(CRASH_RESERVATION_BYTES)}`,
+    // PS/2 mice take 0.2 to 4 s to come back after each switch.
+    'i8042.noaux',
+    // The performance counters of processor 0 are not restored, so the watchdog would be dead.
+    'nmi_watchdog=0',
+  ];
+  return [...base, os.args, extra].filter((part) => part !== '').join(' ');
+}
+
+/** Fills the slot and makes it ready for its first entry. The jump is the caller's. */
+export function loadSlot(sys: Sys, switchboard: Switchboard, plan: BootPlan): void {
+  const { slot, placed, os } = plan;
+  for (const range of [slot.memory, ...(slot.low === null ? [] : [slot.low])]) {
+    const region = sys.mapPhysical(range);
+    // SAFETY: the slot is empty: no kernel runs or sleeps in it, and its ranges are the plan's.
+    region.bytes.fill(0);
+    for (const write of placed.writes) {
+      if (write.destination < range.start || write.destination >= range.end) continue;
+      region.bytes.set(write.bytes, write.destination - range.start);
+    }
+    region.close();
+  }
+  switchboard.describe(slot.index, {
+    name: os.name,
+    kernelRelease: plan.kernelVersion.split(' ')[0]!.slice(0, 63),
+    bootId: '',
+    joined: false,
+    crashArmed: false,
+    vmcoreinfo: null,
+    sinceMs: Date.now(),
+  });
+  if (plan.returnTo !== null) leaveMessage(switchboard, slot.index, { kind: 'return', to: plan.returnTo });
+  switchboard.setLoaded(slot.index, placed.entry, placed.bootParams);
+}
+
+function readInput(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new TorporError('E_FILE', `cannot read ${path}: ${errno}`, { facts: { path, errno }, hint: 'correct the entry with `torpor os add --replace`', cause });
+  }
+}

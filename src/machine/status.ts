@@ -1,0 +1,50 @@
+import { sizeOf } from '../base/ranges.ts';
+import { type SwitchReport, switchReportSchema } from '../engine/resident/switch-report.ts';
+import type { SlotRecord } from '../switchboard/record.ts';
+import type { Switchboard } from '../switchboard/switchboard.ts';
+
+/** One slot, as `torpor status` shows it. */
+export interface SlotStatus {
+  readonly slot: number;
+  readonly name: string;
+  readonly state: SlotRecord['state'];
+  /** Null for home, which has all the rest. */
+  readonly memoryBytes: number | null;
+  readonly kernelRelease: string;
+  /** ISO 8601; null unknown. */
+  readonly since: string | null;
+  /** It has announced itself since it was started. */
+  readonly joined: boolean;
+  /** A panic of it would come back to the others. */
+  readonly crashArmed: boolean;
+  readonly bootId: string;
+}
+
+export interface MachineStatus {
+  readonly running: string;
+  /** Switches since home started. */
+  readonly switches: number;
+  readonly slots: readonly SlotStatus[];
+  readonly lastSwitch: SwitchReport | null;
+}
+
+/** The state of a whole machine, from its switchboard. */
+export function readStatus(switchboard: Switchboard): MachineStatus {
+  const last = switchReportSchema.safeParse(switchboard.readLastSwitch());
+  return {
+    running: switchboard.running().name,
+    switches: switchboard.control().sequence,
+    slots: switchboard.records().map((record) => ({
+      slot: record.index,
+      name: record.name,
+      state: record.state,
+      memoryBytes: record.index === 0 ? null : sizeOf(record.memory),
+      kernelRelease: record.kernelRelease,
+      since: record.sinceMs === 0 ? null : new Date(record.sinceMs).toISOString(),
+      joined: record.joined,
+      crashArmed: record.crashArmed,
+      bootId: record.bootId,
+    })),
+    lastSwitch: last.success ? last.data : null,
+  };
+}
