@@ -45,8 +45,12 @@ function assemble(directory: string): { generated: string; listing: string } {
   const defines = Object.entries(symbols()).flatMap(([name, value]) => ['--defsym', `${name}=${value}`]);
   run('as', '--64', ...defines, '-o', object, join(root, 'asm/trampoline.S'));
   run('objcopy', '-O', 'binary', '-j', '.text', object, binary);
-  const table = run('nm', object).trim().split('\n').map((line) => line.split(' '));
-  const at = (wanted: string): number => Number.parseInt(table.find(([, , name]) => name === wanted)![0]!, 16);
+  const table = run('nm', object)
+    .trim()
+    .split('\n')
+    .map((line) => line.split(' '));
+  const at = (wanted: string): number =>
+    Number.parseInt(table.find(([, , name]) => name === wanted)![0]!, 16);
   const bytes = readFileSync(binary);
   const constant = (name: string, from: string, to: string): string =>
     `export const ${name} = '${bytes.subarray(at(from), at(to)).toString('hex')}';\n`;
@@ -60,7 +64,9 @@ function assemble(directory: string): { generated: string; listing: string } {
   // Constants would be printed in place of addresses.
   const constants = table.filter(([, type]) => type?.toLowerCase() === 'a').map(([, , name]) => `-N${name}`);
   run('objcopy', ...constants, object);
-  const listing = run('objdump', '-d', '--no-show-raw-insn', object).replace(/^.*file format.*\n/m, '').trimStart();
+  const listing = run('objdump', '-d', '--no-show-raw-insn', object)
+    .replace(/^.*file format.*\n/m, '')
+    .trimStart();
   return { generated, listing };
 }
 

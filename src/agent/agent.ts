@@ -73,7 +73,9 @@ export class Agent {
         const abort = new AbortController();
         this.#running.set(id, abort);
         try {
-          const ended = await runProgram(request, abort.signal, (out, stream) => this.#send({ id, out, stream }));
+          const ended = await runProgram(request, abort.signal, (out, stream) =>
+            this.#send({ id, out, stream }),
+          );
           return await this.#send({ id, ok: { ...ended } });
         } finally {
           this.#running.delete(id);

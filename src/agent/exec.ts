@@ -20,13 +20,22 @@ export async function runProgram(request: ExecRequest, abort: AbortSignal, emit:
     stdio: 'pipe',
     signal: abort,
     cwd: '/',
-    env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: '/root', TERM: 'dumb', ...process.env },
+    env: {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: '/root',
+      TERM: 'dumb',
+      ...process.env,
+    },
     ...(request.timeoutMs === undefined ? {} : { timeout: request.timeoutMs }),
   });
   const ended = new Promise<ProgramEnd>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       if (error.name === 'AbortError') return;
-      reject(new TorporError('E_USAGE', `cannot run ${program}: ${error.code ?? error.message}`, { facts: { program: program! } }));
+      reject(
+        new TorporError('E_USAGE', `cannot run ${program}: ${error.code ?? error.message}`, {
+          facts: { program: program! },
+        }),
+      );
     });
     child.once('close', (exit, signal) => resolve({ exit, signal }));
   });

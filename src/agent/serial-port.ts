@@ -12,7 +12,17 @@ export interface SerialPort {
 
 /** Opens a serial device at 115200 baud, eight bits, no echo. Throws E_FILE. */
 export function openSerialPort(path: string): SerialPort {
-  const stty = spawnSync('stty', ['-F', path, '115200', 'cs8', 'raw', '-echo', '-ixon', 'clocal', '-crtscts']);
+  const stty = spawnSync('stty', [
+    '-F',
+    path,
+    '115200',
+    'cs8',
+    'raw',
+    '-echo',
+    '-ixon',
+    'clocal',
+    '-crtscts',
+  ]);
   if (stty.status !== 0) {
     const why = stty.error?.message ?? stty.stderr.toString().trim();
     throw new TorporError('E_FILE', `cannot use ${path} as a serial line: ${why}`, {

@@ -5,7 +5,9 @@ import { EXIT_STATUS } from '../base/exit-status.ts';
 export function reportFailure(error: unknown, json: boolean): number {
   if (!(error instanceof TorporError)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(json ? `${JSON.stringify({ error: { code: null, message: text } })}\n` : `torpor: ${text}\n`);
+    process.stderr.write(
+      json ? `${JSON.stringify({ error: { code: null, message: text } })}\n` : `torpor: ${text}\n`,
+    );
     return EXIT_STATUS.internal;
   }
   process.stderr.write(json ? `${JSON.stringify({ error })}\n` : renderError(error));

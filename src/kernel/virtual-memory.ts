@@ -70,7 +70,10 @@ export class KernelAddressSpace {
       if (start === null) return null;
       let length = Math.min(sizeBytes - done, PAGE_BYTES - (start % PAGE_BYTES));
       // One read for as long as the pages lie one behind the other.
-      while (done + length < sizeBytes && this.translate(address + BigInt(done + length)) === start + length) {
+      while (
+        done + length < sizeBytes &&
+        this.translate(address + BigInt(done + length)) === start + length
+      ) {
         length += Math.min(sizeBytes - done - length, PAGE_BYTES);
       }
       const piece = this.#readPhysical(start, length);

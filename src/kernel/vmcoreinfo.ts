@@ -53,7 +53,9 @@ export function parseVmcoreinfoLocation(text: string): VmcoreinfoLocation {
   const address = match ? Number.parseInt(match[1]!, 16) : Number.NaN;
   const sizeBytes = match ? Number.parseInt(match[2]!, 16) : 0;
   if (!(address < 2 ** 52) || sizeBytes < NOTE_HEAD_BYTES + NAME_BYTES || sizeBytes > MAX_NOTE_BYTES) {
-    throw malformed(`“${text.trim().slice(0, 80)}” is not the place of a VMCOREINFO note`, { text: text.slice(0, 80) });
+    throw malformed(`“${text.trim().slice(0, 80)}” is not the place of a VMCOREINFO note`, {
+      text: text.slice(0, 80),
+    });
   }
   return { address: physAddr(address), sizeBytes };
 }
@@ -72,7 +74,8 @@ export function decodeVmcoreinfo(note: Uint8Array): Vmcoreinfo {
   };
   const parse = (key: string, pattern: RegExp, prefix: '' | '0x'): bigint => {
     const value = text(key);
-    if (!pattern.test(value)) throw malformed(`${key} of VMCOREINFO is “${value.slice(0, 40)}”`, { key, value });
+    if (!pattern.test(value))
+      throw malformed(`${key} of VMCOREINFO is “${value.slice(0, 40)}”`, { key, value });
     const negative = value.startsWith('-');
     const magnitude = BigInt(prefix + (negative ? value.slice(1) : value));
     return negative ? -magnitude : magnitude;
@@ -104,13 +107,18 @@ function noteText(note: Uint8Array): string {
   const nameBytes = view.getUint32(0, true);
   const textBytes = view.getUint32(4, true);
   const type = view.getUint32(8, true);
-  const name = Buffer.from(note.subarray(NOTE_HEAD_BYTES, NOTE_HEAD_BYTES + NOTE_NAME.length)).toString('latin1');
+  const name = Buffer.from(note.subarray(NOTE_HEAD_BYTES, NOTE_HEAD_BYTES + NOTE_NAME.length)).toString(
+    'latin1',
+  );
   if (nameBytes !== NOTE_NAME.length || name !== NOTE_NAME || type !== 0) {
     throw malformed('there is no VMCOREINFO note at its address', { nameBytes, type: hex(type) });
   }
   const start = NOTE_HEAD_BYTES + NAME_BYTES;
   if (textBytes > note.byteLength - start) {
-    throw malformed(`the VMCOREINFO note says ${textBytes} bytes of text`, { textBytes, bytes: note.byteLength });
+    throw malformed(`the VMCOREINFO note says ${textBytes} bytes of text`, {
+      textBytes,
+      bytes: note.byteLength,
+    });
   }
   return Buffer.from(note.subarray(start, start + textBytes)).toString('latin1');
 }

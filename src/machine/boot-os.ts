@@ -3,7 +3,7 @@ import { TorporError } from '../base/errors.ts';
 import { kernelSize, MIB } from '../base/units.ts';
 import { findAcpiRsdp } from '../kernel/acpi-rsdp.ts';
 import { decodeBzImage } from '../kernel/bzimage.ts';
-import { findKernelConfig } from '../kernel/kernel-config.ts';
+import { configFilesOf, findKernelConfig } from '../kernel/kernel-config.ts';
 import { type PlacedKernel, placeKernel } from '../kernel/place-kernel.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
@@ -50,7 +50,10 @@ export function planBoot(
   const slot = chooseSlot(records, os);
   const kernelFile = readInput(os.kernel);
   const bzImage = decodeBzImage(kernelFile);
-  if (findKernelConfig(kernelFile, bzImage).kexecJump === 'no') {
+  const configFile = configFilesOf(os.kernel, bzImage.version)
+    .map((path) => sys.readTextFile(path))
+    .find((text) => text !== null);
+  if (findKernelConfig(kernelFile, bzImage, configFile ?? null).kexecJump === 'no') {
     throw new TorporError('E_KERNEL_NO_JUMP', `${os.kernel} was built without CONFIG_KEXEC_JUMP`, {
       facts: { kernel: os.kernel, version: bzImage.version },
       hint: 'it could be started but never left again; use a kernel with CONFIG_KEXEC_JUMP=y',
@@ -73,7 +76,12 @@ export function planBoot(
 }
 
 /** The guest's own arguments come last, so that they win. */
-function guestCommandLine(switchboard: Switchboard, slot: SlotRecord, os: RegisteredOs, extra: string): string {
+function guestCommandLine(
+  switchboard: Switchboard,
+  slot: SlotRecord,
+  os: RegisteredOs,
+  extra: string,
+): string {
   const base = [
     `torpor.switchboard=0x${switchboard.base.toString(16)}`,
     `torpor.slot=${slot.index}`,
@@ -117,6 +125,10 @@ function readInput(path: string): Buffer {
     return readFileSync(path);
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new TorporError('E_FILE', `cannot read ${path}: ${errno}`, { facts: { path, errno }, hint: 'correct the entry with `torpor os add --replace`', cause });
+    throw new TorporError('E_FILE', `cannot read ${path}: ${errno}`, {
+      facts: { path, errno },
+      hint: 'correct the entry with `torpor os add --replace`',
+      cause,
+    });
   }
 }

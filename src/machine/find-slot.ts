@@ -9,7 +9,10 @@ export function findResident(records: readonly SlotRecord[], name: string): Slot
   const found = records.find((record) => record.state !== 'empty' && record.name === name);
   if (found !== undefined) return found;
   throw new TorporError('E_OS_UNKNOWN', `no OS called “${name}” is resident`, {
-    facts: { name, resident: records.filter((record) => record.state !== 'empty').map((record) => record.name) },
+    facts: {
+      name,
+      resident: records.filter((record) => record.state !== 'empty').map((record) => record.name),
+    },
     hint: `\`torpor status\` lists them; \`torpor boot ${name}\` starts a registered one`,
   });
 }
@@ -32,7 +35,9 @@ export function chooseSlot(records: readonly SlotRecord[], os: RegisteredOs): Sl
 }
 
 function noSlot(os: RegisteredOs, guests: readonly SlotRecord[], why: string): TorporError {
-  const slots = guests.map((slot) => `${slot.index}: ${formatSize(sizeOf(slot.memory))} ${slot.state} ${slot.name}`.trim());
+  const slots = guests.map((slot) =>
+    `${slot.index}: ${formatSize(sizeOf(slot.memory))} ${slot.state} ${slot.name}`.trim(),
+  );
   return new TorporError('E_NO_SLOT', `there is no slot for “${os.name}”: ${why}`, {
     facts: { name: os.name, memory: os.memory ?? null, slots },
     hint: 'free one with `torpor stop OS`, or make others with `torpor plan`',

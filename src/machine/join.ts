@@ -53,6 +53,11 @@ function openAsHome(sys: Sys, region: MappedRegion, homeName: string): Switchboa
   const firmware = readFirmwareMap(sys);
   checkPlan(plan, firmware);
   checkReserved(sys.readTextFile('/proc/iomem') ?? '', plan);
-  const home = { name: homeName, kernelRelease: sys.kernelRelease().slice(0, 63), bootId: bootId(sys), sinceMs: Date.now() };
+  const home = {
+    name: homeName,
+    kernelRelease: sys.kernelRelease().slice(0, 63),
+    bootId: bootId(sys),
+    sinceMs: Date.now(),
+  };
   return Switchboard.create(region, { plan, firmware, home });
 }

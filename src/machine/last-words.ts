@@ -9,7 +9,11 @@ import type { Sys } from '../sys/sys.ts';
  * of the running one, its log as the kernel gives it. Throws E_VMCOREINFO, E_OS_STATE.
  */
 export function lastWords(sys: Sys, record: SlotRecord, count: number): string[] {
-  if (record.state === 'running') return sys.readKernelLog().filter((line) => line !== '').slice(-count);
+  if (record.state === 'running')
+    return sys
+      .readKernelLog()
+      .filter((line) => line !== '')
+      .slice(-count);
   if (record.vmcoreinfo === null) {
     throw new TorporError('E_OS_STATE', `“${record.name}” has not said where its log is`, {
       facts: { name: record.name, state: record.state },
@@ -19,7 +23,9 @@ export function lastWords(sys: Sys, record: SlotRecord, count: number): string[]
   const memory = readSlotMemory(sys, record);
   try {
     const records = readKernelLog(memory, record.vmcoreinfo, { last: count });
-    return records.map(({ timestampNs, text }) => `[${(Number(timestampNs) / 1e9).toFixed(6).padStart(12)}] ${text}`);
+    return records.map(
+      ({ timestampNs, text }) => `[${(Number(timestampNs) / 1e9).toFixed(6).padStart(12)}] ${text}`,
+    );
   } finally {
     memory.close();
   }

@@ -26,7 +26,10 @@ function take(path: string): void {
     }
     const holder = Number(readFileSync(path, 'utf8') || Number.NaN);
     if (isAlive(holder)) {
-      throw new TorporError('E_BUSY', `process ${holder} is changing the machine`, { facts: { pid: holder }, hint: 'wait for it, then try again' });
+      throw new TorporError('E_BUSY', `process ${holder} is changing the machine`, {
+        facts: { pid: holder },
+        hint: 'wait for it, then try again',
+      });
     }
     rmSync(path, { force: true });
   }

@@ -28,7 +28,11 @@ export function decodeMessage(json: unknown): Message | null {
   if (json === null) return null;
   const result = messageSchema.safeParse(json);
   if (result.success) return result.data;
-  throw new TorporError('E_MAILBOX', `the message in the mailbox is not valid: ${z.prettifyError(result.error)}`, {
-    hint: 'use the same release of Torpor in every OS',
-  });
+  throw new TorporError(
+    'E_MAILBOX',
+    `the message in the mailbox is not valid: ${z.prettifyError(result.error)}`,
+    {
+      hint: 'use the same release of Torpor in every OS',
+    },
+  );
 }

@@ -19,16 +19,26 @@ export function planStop(switchboard: Switchboard, name: string, force: boolean)
   const target = findResident(switchboard.records(), name);
   const facts = { name, slot: target.index, state: target.state };
   if (target.index === 0) {
-    throw new TorporError('E_OS_STATE', `“${name}” is the OS that the firmware started; it holds the machine`, {
-      facts,
-      hint: 'stop the other OSes, then shut the machine down as usual',
-    });
+    throw new TorporError(
+      'E_OS_STATE',
+      `“${name}” is the OS that the firmware started; it holds the machine`,
+      {
+        facts,
+        hint: 'stop the other OSes, then shut the machine down as usual',
+      },
+    );
   }
   if (force && target.state === 'running') {
-    throw new TorporError('E_OS_RUNNING', `“${name}” runs now and cannot be dropped`, { facts, hint: `\`torpor stop ${name}\` shuts it down in order` });
+    throw new TorporError('E_OS_RUNNING', `“${name}” runs now and cannot be dropped`, {
+      facts,
+      hint: `\`torpor stop ${name}\` shuts it down in order`,
+    });
   }
   if (!force && target.state === 'crashed') {
-    throw new TorporError('E_OS_CRASHED', `“${name}” has crashed and cannot shut down`, { facts, hint: `forget it with \`torpor stop --force ${name}\`` });
+    throw new TorporError('E_OS_CRASHED', `“${name}” has crashed and cannot shut down`, {
+      facts,
+      hint: `forget it with \`torpor stop --force ${name}\``,
+    });
   }
   return { target, force };
 }
@@ -49,10 +59,14 @@ export function stopOs(sys: Sys, switchboard: Switchboard, plan: StopPlan): void
   switchTo(sys, switchboard, target.index);
   const after = switchboard.record(target.index);
   if (after.state !== 'empty') {
-    throw new TorporError('E_STOP_REFUSED', `“${target.name}” came back without having stopped: it is ${after.state}`, {
-      facts: { name: target.name, state: after.state },
-      hint: `look with \`torpor show ${target.name}\`; \`torpor stop --force\` drops it as it lies`,
-    });
+    throw new TorporError(
+      'E_STOP_REFUSED',
+      `“${target.name}” came back without having stopped: it is ${after.state}`,
+      {
+        facts: { name: target.name, state: after.state },
+        hint: `look with \`torpor show ${target.name}\`; \`torpor stop --force\` drops it as it lies`,
+      },
+    );
   }
   switchboard.setEmpty(target.index, Date.now());
 }

@@ -16,10 +16,14 @@ const TERM_GRACE_MS = 5_000;
 export function stopThisOs(sys: Sys, switchboard: Switchboard, next: number): never {
   const self = switchboard.running();
   if (self.index === 0) {
-    throw new TorporError('E_OS_STATE', 'home cannot leave its slot: it is the OS that the firmware started', {
-      facts: { name: self.name },
-      hint: 'stop the other OSes, then shut the machine down as usual',
-    });
+    throw new TorporError(
+      'E_OS_STATE',
+      'home cannot leave its slot: it is the OS that the firmware started',
+      {
+        facts: { name: self.name },
+        hint: 'stop the other OSes, then shut the machine down as usual',
+      },
+    );
   }
   loadLeaveImage(sys, switchboard.base, self);
   sys.stopServices();
@@ -29,5 +33,7 @@ export function stopThisOs(sys: Sys, switchboard: Switchboard, next: number): ne
   sys.sync();
   switchboard.setTarget(next, sys.readTsc());
   sys.rebootKexec();
-  throw new TorporError('E_STOP_REFUSED', 'the kernel did not leave', { hint: 'the kernel log says why: `dmesg | tail`' });
+  throw new TorporError('E_STOP_REFUSED', 'the kernel did not leave', {
+    hint: 'the kernel log says why: `dmesg | tail`',
+  });
 }

@@ -1,6 +1,6 @@
 import { TorporError } from '../base/errors.ts';
 import { jump } from '../engine/resident/jump.ts';
-import { type SwitchReport, reportSwitch } from '../engine/resident/switch-report.ts';
+import { reportSwitch, type SwitchReport } from '../engine/resident/switch-report.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
@@ -17,14 +17,20 @@ export function planSwitch(switchboard: Switchboard, name: string): SlotRecord {
     case 'loaded':
       return target;
     case 'running':
-      throw new TorporError('E_OS_RUNNING', `“${name}” is the OS that runs now`, { facts, hint: '`torpor status` lists the others' });
+      throw new TorporError('E_OS_RUNNING', `“${name}” is the OS that runs now`, {
+        facts,
+        hint: '`torpor status` lists the others',
+      });
     case 'crashed':
       throw new TorporError('E_OS_CRASHED', `“${name}” has crashed`, {
         facts,
         hint: `read its last words with \`torpor show ${name}\`, then \`torpor stop --force ${name}\` and boot it again`,
       });
     case 'empty':
-      throw new TorporError('E_OS_EMPTY', `the slot of “${name}” is empty`, { facts, hint: `start it with \`torpor boot ${name}\`` });
+      throw new TorporError('E_OS_EMPTY', `the slot of “${name}” is empty`, {
+        facts,
+        hint: `start it with \`torpor boot ${name}\``,
+      });
   }
 }
 

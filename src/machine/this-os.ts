@@ -43,10 +43,14 @@ export function openSwitchboard(sys: Sys): Switchboard {
   const switchboard = Switchboard.open(mapSwitchboard(sys, self.switchboardAddress));
   const { current } = switchboard.control();
   if (current !== self.slot) {
-    throw new TorporError('E_SWITCHBOARD_VALUE', `the switchboard says that slot ${current} runs, but this is slot ${self.slot}`, {
-      facts: { current, slot: self.slot },
-      hint: self.slot === 0 ? 'run `torpor join` after every start of this OS' : 'restart the machine',
-    });
+    throw new TorporError(
+      'E_SWITCHBOARD_VALUE',
+      `the switchboard says that slot ${current} runs, but this is slot ${self.slot}`,
+      {
+        facts: { current, slot: self.slot },
+        hint: self.slot === 0 ? 'run `torpor join` after every start of this OS' : 'restart the machine',
+      },
+    );
   }
   if (self.slot === 0 && switchboard.homeBootId !== bootId(sys)) {
     throw new TorporError('E_SWITCHBOARD_MAGIC', 'the switchboard is from before the last restart', {
@@ -63,5 +67,7 @@ export function bootId(sys: Sys): string {
 
 export function requireRoot(sys: Sys): void {
   if (sys.effectiveUid() === 0) return;
-  throw new TorporError('E_NOT_ROOT', 'this needs root', { hint: 'run it again as root, for instance with sudo' });
+  throw new TorporError('E_NOT_ROOT', 'this needs root', {
+    hint: 'run it again as root, for instance with sudo',
+  });
 }

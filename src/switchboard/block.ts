@@ -1,12 +1,16 @@
 import { crc32 } from 'node:zlib';
-import { TorporError } from '../base/errors.ts';
 import type { ErrorCodeName } from '../base/error-codes.ts';
+import { TorporError } from '../base/errors.ts';
 
 /** u32 length, u32 CRC-32 of the content. */
 const HEAD_BYTES = 8;
 
 /** Writes a value as a checksummed JSON block; `null` empties it. Throws `code` when it does not fit. */
-export function writeBlock(area: Uint8Array, value: unknown, code: ErrorCodeName = 'E_SWITCHBOARD_VALUE'): void {
+export function writeBlock(
+  area: Uint8Array,
+  value: unknown,
+  code: ErrorCodeName = 'E_SWITCHBOARD_VALUE',
+): void {
   const content = value === null ? Buffer.alloc(0) : Buffer.from(JSON.stringify(value), 'utf8');
   if (content.length > area.length - HEAD_BYTES) {
     throw new TorporError(code, `${content.length} bytes do not fit a block of ${area.length}`, {
@@ -22,7 +26,11 @@ export function writeBlock(area: Uint8Array, value: unknown, code: ErrorCodeName
 }
 
 /** Reads a block; null when it is empty. Throws `code` on a bad length, checksum or JSON. */
-export function readBlock(area: Uint8Array, what: string, code: ErrorCodeName = 'E_SWITCHBOARD_CHECKSUM'): unknown {
+export function readBlock(
+  area: Uint8Array,
+  what: string,
+  code: ErrorCodeName = 'E_SWITCHBOARD_CHECKSUM',
+): unknown {
   const view = new DataView(area.buffer, area.byteOffset, HEAD_BYTES);
   const length = view.getUint32(0, true);
   if (length === 0) return null;

@@ -1,8 +1,17 @@
 import { crc32 } from 'node:zlib';
 import { TorporError } from '../base/errors.ts';
 import { contains, type PhysRange, rangeOf } from '../base/ranges.ts';
-import { hex, type PhysAddr, PHYS_ADDR_LIMIT, physAddr } from '../base/units.ts';
-import { FLAG, OFFSET, RECORD, RECORD_BYTES, RECORD_CRC_OFFSET, RECORD_STATIC_OFFSET, STATE, type SlotState } from './layout.ts';
+import { hex, PHYS_ADDR_LIMIT, type PhysAddr, physAddr } from '../base/units.ts';
+import {
+  FLAG,
+  OFFSET,
+  RECORD,
+  RECORD_BYTES,
+  RECORD_CRC_OFFSET,
+  RECORD_STATIC_OFFSET,
+  type SlotState,
+  STATE,
+} from './layout.ts';
 
 /** What the switchboard knows of one slot. */
 export interface SlotRecord {
@@ -44,13 +53,20 @@ function impossible(slot: number, field: string, value: bigint | number): Torpor
 
 /** Reads record `slot` out of the switchboard's bytes and checks every value (see the invariants). */
 export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord {
-  const bytes = switchboard.subarray(OFFSET.records + slot * RECORD_BYTES, OFFSET.records + (slot + 1) * RECORD_BYTES);
+  const bytes = switchboard.subarray(
+    OFFSET.records + slot * RECORD_BYTES,
+    OFFSET.records + (slot + 1) * RECORD_BYTES,
+  );
   const raw = RECORD.decode(bytes);
   if (staticCrc(bytes) !== raw.crc) {
-    throw new TorporError('E_SWITCHBOARD_CHECKSUM', `the record of slot ${slot} does not match its checksum`, {
-      facts: { slot },
-      hint: 'do not switch; save your work and restart the machine',
-    });
+    throw new TorporError(
+      'E_SWITCHBOARD_CHECKSUM',
+      `the record of slot ${slot} does not match its checksum`,
+      {
+        facts: { slot },
+        hint: 'do not switch; save your work and restart the machine',
+      },
+    );
   }
   const state = STATE_NAMES.find((name) => BigInt(STATE[name]) === raw.state);
   if (state === undefined) throw impossible(slot, 'state', raw.state);
@@ -63,7 +79,8 @@ export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord 
   const entry = address('entry', raw.entry);
   const argument = address('argument', raw.argument);
   const owns = (value: PhysAddr): boolean => contains(memory, rangeOf(value, 1));
-  if ((state === 'loaded' || state === 'parked') && (entry === 0 || !owns(entry))) throw impossible(slot, 'entry', raw.entry);
+  if ((state === 'loaded' || state === 'parked') && (entry === 0 || !owns(entry)))
+    throw impossible(slot, 'entry', raw.entry);
   if (state === 'loaded' && !owns(argument)) throw impossible(slot, 'argument', raw.argument);
   return {
     index: slot,
@@ -72,7 +89,10 @@ export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord 
     argument,
     stub: address('stub', raw.stub),
     memory,
-    low: raw.lowEnd === 0n ? null : { start: address('low slice', raw.lowStart), end: address('low slice', raw.lowEnd) },
+    low:
+      raw.lowEnd === 0n
+        ? null
+        : { start: address('low slice', raw.lowStart), end: address('low slice', raw.lowEnd) },
     vmcoreinfo:
       raw.vmcoreinfoAddress === 0n
         ? null
@@ -88,7 +108,10 @@ export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord 
 
 /** Writes the static part of record `slot`; the live part stays as it is. */
 export function writeDescription(switchboard: Uint8Array, slot: number, description: SlotDescription): void {
-  const bytes = switchboard.subarray(OFFSET.records + slot * RECORD_BYTES, OFFSET.records + (slot + 1) * RECORD_BYTES);
+  const bytes = switchboard.subarray(
+    OFFSET.records + slot * RECORD_BYTES,
+    OFFSET.records + (slot + 1) * RECORD_BYTES,
+  );
   // SAFETY: one record of the switchboard; its slot is not running through the trampoline meanwhile,
   // because only the running OS executes.
   RECORD.encodeInto(bytes, {
@@ -116,7 +139,11 @@ export function writeLive(
 ): void {
   const at = OFFSET.records + slot * RECORD_BYTES;
   // SAFETY: entry and argument before the state that makes the trampoline use them.
-  RECORD.encodeInto(switchboard, { entry: BigInt(live.entry ?? 0), argument: BigInt(live.argument ?? 0) }, at);
+  RECORD.encodeInto(
+    switchboard,
+    { entry: BigInt(live.entry ?? 0), argument: BigInt(live.argument ?? 0) },
+    at,
+  );
   RECORD.encodeInto(switchboard, { state: BigInt(STATE[live.state]) }, at);
 }
 

@@ -22,7 +22,14 @@ import {
 } from './layout.ts';
 import { encodePageTables } from './page-tables.ts';
 import { decodePlanBlock, encodePlanBlock } from './plan-block.ts';
-import { decodeRecord, HOME_MEMORY, type SlotDescription, type SlotRecord, writeDescription, writeLive } from './record.ts';
+import {
+  decodeRecord,
+  HOME_MEMORY,
+  type SlotDescription,
+  type SlotRecord,
+  writeDescription,
+  writeLive,
+} from './record.ts';
 
 /** Header bytes before the checksummed part. */
 const HEADER_CRC_START = 16;
@@ -74,7 +81,11 @@ export class Switchboard {
   /** Writes a new, empty switchboard into `region`, with home (slot 0) running. */
   static create(
     region: MappedRegion,
-    content: { plan: MemoryPlan; firmware: FirmwareMap; home: Pick<SlotDescription, 'name' | 'kernelRelease' | 'bootId' | 'sinceMs'> },
+    content: {
+      plan: MemoryPlan;
+      firmware: FirmwareMap;
+      home: Pick<SlotDescription, 'name' | 'kernelRelease' | 'bootId' | 'sinceMs'>;
+    },
   ): Switchboard {
     const { bytes, range } = region;
     const { plan, home } = content;
@@ -85,11 +96,26 @@ export class Switchboard {
     bytes.set(encodePageTables(range.start), OFFSET.pml5);
     writeBlock(area(bytes, OFFSET.plan, PLAN_BLOCK_BYTES), encodePlanBlock(content));
     const blank = { vmcoreinfo: null, joined: false, crashArmed: false };
-    writeDescription(bytes, 0, { ...blank, ...home, stub: physAddr(range.start + OFFSET.homeStub), memory: HOME_MEMORY, low: null });
+    writeDescription(bytes, 0, {
+      ...blank,
+      ...home,
+      stub: physAddr(range.start + OFFSET.homeStub),
+      memory: HOME_MEMORY,
+      low: null,
+    });
     writeLive(bytes, 0, { state: 'running' });
     for (const slot of plan.slots) {
       const { memory, low, index } = slot;
-      writeDescription(bytes, index, { ...blank, stub: memory.start, memory, low, sinceMs: 0, name: '', kernelRelease: '', bootId: '' });
+      writeDescription(bytes, index, {
+        ...blank,
+        stub: memory.start,
+        memory,
+        low,
+        sinceMs: 0,
+        name: '',
+        kernelRelease: '',
+        bootId: '',
+      });
     }
     HEADER.encodeInto(bytes, {
       version: SWITCHBOARD_VERSION,
@@ -108,10 +134,14 @@ export class Switchboard {
     const raw = CONTROL.decode(this.#bytes, OFFSET.control);
     const slot = (field: 'current' | 'target' | 'crashSlot' | 'previous'): number => {
       if (raw[field] >= BigInt(this.slots)) {
-        throw new TorporError('E_SWITCHBOARD_VALUE', `the switchboard's ${field} is no slot: ${hex(raw[field])}`, {
-          facts: { field, value: hex(raw[field]) },
-          hint: 'do not switch; save your work and restart the machine',
-        });
+        throw new TorporError(
+          'E_SWITCHBOARD_VALUE',
+          `the switchboard's ${field} is no slot: ${hex(raw[field])}`,
+          {
+            facts: { field, value: hex(raw[field]) },
+            hint: 'do not switch; save your work and restart the machine',
+          },
+        );
       }
       return Number(raw[field]);
     };
@@ -156,7 +186,14 @@ export class Switchboard {
   /** Forgets what a slot holds. */
   setEmpty(slot: number, sinceMs: number): void {
     writeLive(this.#bytes, slot, { state: 'empty' });
-    const nobody = { name: '', kernelRelease: '', bootId: '', vmcoreinfo: null, joined: false, crashArmed: false };
+    const nobody = {
+      name: '',
+      kernelRelease: '',
+      bootId: '',
+      vmcoreinfo: null,
+      joined: false,
+      crashArmed: false,
+    };
     this.describe(slot, { ...nobody, sinceMs });
     this.writeMailbox(slot, null);
   }
@@ -207,10 +244,14 @@ function checkHeader(bytes: Uint8Array, base: PhysAddr): { slots: number; homeBo
     });
   }
   if (header.version !== SWITCHBOARD_VERSION) {
-    throw new TorporError('E_SWITCHBOARD_VERSION', `the switchboard has version ${header.version}, not ${SWITCHBOARD_VERSION}`, {
-      facts: { ...at, version: header.version },
-      hint: 'use the same release of Torpor in every OS',
-    });
+    throw new TorporError(
+      'E_SWITCHBOARD_VERSION',
+      `the switchboard has version ${header.version}, not ${SWITCHBOARD_VERSION}`,
+      {
+        facts: { ...at, version: header.version },
+        hint: 'use the same release of Torpor in every OS',
+      },
+    );
   }
   const damaged = (part: string): TorporError =>
     new TorporError('E_SWITCHBOARD_CHECKSUM', `the switchboard's ${part} is damaged`, {
@@ -218,12 +259,14 @@ function checkHeader(bytes: Uint8Array, base: PhysAddr): { slots: number; homeBo
       hint: 'do not switch; save your work and restart the machine',
     });
   if (header.crc !== crc32(bytes.subarray(HEADER_CRC_START, HEADER_CHECKED_BYTES))) throw damaged('header');
-  if (header.base !== BigInt(base) || header.sizeBytes !== BigInt(SWITCHBOARD_BYTES)) throw damaged('address');
+  if (header.base !== BigInt(base) || header.sizeBytes !== BigInt(SWITCHBOARD_BYTES))
+    throw damaged('address');
   if (header.slots < 1 || header.slots > MAX_SLOTS) throw damaged('number of slots');
   if (header.trampolineCrc !== crc32(area(bytes, OFFSET.trampoline, PAGE_BYTES))) throw damaged('trampoline');
   const tables = encodePageTables(base);
   // The processor sets accessed and dirty bits (5, 6) in the tables; everything else must be as written.
   const found = area(bytes, OFFSET.pml5, tables.length);
-  if (found.some((byte, index) => ((byte ^ tables[index]!) & (index % 8 === 0 ? ~0x60 : ~0)) !== 0)) throw damaged('page tables');
+  if (found.some((byte, index) => ((byte ^ tables[index]!) & (index % 8 === 0 ? ~0x60 : ~0)) !== 0))
+    throw damaged('page tables');
   return header;
 }

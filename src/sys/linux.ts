@@ -81,7 +81,10 @@ function withPath<T>(call: string, path: string, action: () => T): T | null {
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
     if (errno === 'ENOENT' || errno === 'ENODEV' || errno === 'ESRCH') return null;
-    throw new TorporError('E_SYSCALL', `cannot ${call} ${path}: ${errno}`, { facts: { call, path, errno }, cause });
+    throw new TorporError('E_SYSCALL', `cannot ${call} ${path}: ${errno}`, {
+      facts: { call, path, errno },
+      cause,
+    });
   }
 }
 
@@ -117,8 +120,13 @@ function signalAll(signal: NodeJS.Signals): void {
 
 /** Programs besides init and this one; kernel threads have no command line. */
 function otherPrograms(): number {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && name !== '1' && name !== String(process.pid));
-  return pids.filter((pid) => (withPath('read', `/proc/${pid}/cmdline`, () => readFileSync(`/proc/${pid}/cmdline`))?.length ?? 0) > 0).length;
+  const pids = readdirSync('/proc').filter(
+    (name) => /^\d+$/.test(name) && name !== '1' && name !== String(process.pid),
+  );
+  return pids.filter(
+    (pid) =>
+      (withPath('read', `/proc/${pid}/cmdline`, () => readFileSync(`/proc/${pid}/cmdline`))?.length ?? 0) > 0,
+  ).length;
 }
 
 function sleep(ms: number): void {
@@ -135,11 +143,18 @@ function mapPhysical(range: PhysRange): MappedRegion {
     fd = openSync('/dev/mem', 'r+');
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    throw new TorporError(errno === 'EACCES' ? 'E_NOT_ROOT' : 'E_NO_DEVMEM', `cannot open /dev/mem: ${errno}`, {
-      facts: { errno },
-      hint: errno === 'EACCES' ? 'run this as root' : 'run `torpor doctor`: lockdown or CONFIG_DEVMEM=n forbids it',
-      cause,
-    });
+    throw new TorporError(
+      errno === 'EACCES' ? 'E_NOT_ROOT' : 'E_NO_DEVMEM',
+      `cannot open /dev/mem: ${errno}`,
+      {
+        facts: { errno },
+        hint:
+          errno === 'EACCES'
+            ? 'run this as root'
+            : 'run `torpor doctor`: lockdown or CONFIG_DEVMEM=n forbids it',
+        cause,
+      },
+    );
   }
   try {
     const mapping = mapShared(fd, range.start, sizeOf(range));
@@ -165,7 +180,9 @@ function kexecLoad(kind: KexecKind, entry: number, segments: readonly KexecSegme
     for (const [index, segment] of segments.entries()) {
       const buffer = buffers[index]!;
       buffer.bytes.set(segment.bytes);
-      const words = [buffer.address, segment.bytes.length, segment.destination, buffer.bytes.length].map(BigInt);
+      const words = [buffer.address, segment.bytes.length, segment.destination, buffer.bytes.length].map(
+        BigInt,
+      );
       words.forEach((word, at) => {
         view.setBigUint64(index * KEXEC_SEGMENT_BYTES + at * 8, word, true);
       });

@@ -15,7 +15,9 @@ export const syscall: (
   d: number | bigint,
   e: number | bigint,
   f: number | bigint,
-) => number = libc.func('int64_t syscall(int64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)');
+) => number = libc.func(
+  'int64_t syscall(int64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)',
+);
 
 const mmapCall = libc.func('void *mmap(void *, uint64_t, int, int, int, int64_t)');
 const munmapCall = libc.func('int munmap(void *, uint64_t)');

@@ -43,14 +43,27 @@ export function bootCommand(): Command {
 }
 
 function printPlan(plan: BootPlan, json: boolean): void {
-  const writes = plan.placed.writes.map((write) => ({ what: write.what, destination: hex(write.destination), bytes: write.bytes.length }));
+  const writes = plan.placed.writes.map((write) => ({
+    destination: hex(write.destination),
+    bytes: write.bytes.length,
+  }));
   if (json) {
     const { os, commandLine, kernelVersion, returnTo } = plan;
-    printJson({ os, slot: plan.slot.index, kernelVersion, commandLine, entry: hex(plan.placed.entry), writes, returnTo });
+    printJson({
+      os,
+      slot: plan.slot.index,
+      kernelVersion,
+      commandLine,
+      entry: hex(plan.placed.entry),
+      writes,
+      returnTo,
+    });
     return;
   }
-  print(`would start “${plan.os.name}” (Linux ${plan.kernelVersion}) in slot ${plan.slot.index} ${formatRange(plan.slot.memory)}`);
-  for (const write of writes) print(`  ${write.what} ${formatSize(write.bytes)} at ${write.destination}`);
+  print(
+    `would start “${plan.os.name}” (Linux ${plan.kernelVersion}) in slot ${plan.slot.index} ${formatRange(plan.slot.memory)}`,
+  );
+  for (const write of writes) print(`  ${formatSize(write.bytes)} at ${write.destination}`);
   print(`  entry ${hex(plan.placed.entry)}`);
   print(`  ${plan.commandLine}`);
 }

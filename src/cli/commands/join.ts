@@ -16,8 +16,12 @@ export function joinCommand(): Command {
       const sys = openLinux();
       await withMachineLock(() => {
         const { switchboard, self } = joinMachine(sys, options.name);
-        if (options.json === true) printJson({ slot: self.index, name: self.name, crashArmed: self.crashArmed });
-        else print(`this is “${self.name}” in slot ${self.index}${self.crashArmed ? '' : '; a crash of it would not come back: there is no crashkernel= reservation'}`);
+        if (options.json === true)
+          printJson({ slot: self.index, name: self.name, crashArmed: self.crashArmed });
+        else
+          print(
+            `this is “${self.name}” in slot ${self.index}${self.crashArmed ? '' : '; a crash of it would not come back: there is no crashkernel= reservation'}`,
+          );
         const message = takeMessage(switchboard, self.index);
         if (message?.kind === 'return') switchTo(sys, switchboard, message.to);
       });

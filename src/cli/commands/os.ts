@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { Registry, type RegisteredOs } from '../../machine/registry.ts';
+import { type RegisteredOs, Registry } from '../../machine/registry.ts';
 import { print, printJson, printTable } from '../output.ts';
 
 interface AddOptions {
@@ -13,7 +13,12 @@ interface AddOptions {
 }
 
 export function osCommand(): Command {
-  return new Command('os').description('the OSes that this machine can boot into slots').addCommand(add()).addCommand(ls()).addCommand(show()).addCommand(rm());
+  return new Command('os')
+    .description('the OSes that this machine can boot into slots')
+    .addCommand(add())
+    .addCommand(ls())
+    .addCommand(show())
+    .addCommand(rm());
 }
 
 function add(): Command {
@@ -47,8 +52,17 @@ function ls(): Command {
     .action((options: { json?: boolean }) => {
       const all = new Registry().list();
       if (options.json === true) return printJson(all);
-      const rows = all.map((os) => [os.name, os.memory ?? 'any', os.slot === undefined ? 'any' : String(os.slot), os.kernel]);
-      printTable(['OS', 'MEMORY', 'SLOT', 'KERNEL'], rows, 'no OS is registered; add one with `torpor os add`');
+      const rows = all.map((os) => [
+        os.name,
+        os.memory ?? 'any',
+        os.slot === undefined ? 'any' : String(os.slot),
+        os.kernel,
+      ]);
+      printTable(
+        ['OS', 'MEMORY', 'SLOT', 'KERNEL'],
+        rows,
+        'no OS is registered; add one with `torpor os add`',
+      );
     });
 }
 

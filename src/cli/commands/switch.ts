@@ -18,7 +18,10 @@ export function switchCommand(): Command {
       const target = planSwitch(switchboard, name);
       if (options.dryRun === true) {
         if (options.json === true) printJson({ target });
-        else print(`would park “${switchboard.running().name}” and enter “${name}” in slot ${target.index} (${target.state})`);
+        else
+          print(
+            `would park “${switchboard.running().name}” and enter “${name}” in slot ${target.index} (${target.state})`,
+          );
         return;
       }
       const report = await withMachineLock(() => switchTo(sys, switchboard, target.index));

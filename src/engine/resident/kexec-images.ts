@@ -34,7 +34,12 @@ function crashReservation(sys: Sys): PhysAddr | null {
   return start === 0 ? null : physAddr(start);
 }
 
-function load(sys: Sys, kind: KexecKind, entry: PhysAddr, segment: { bytes: Uint8Array; destination: PhysAddr }): void {
+function load(
+  sys: Sys,
+  kind: KexecKind,
+  entry: PhysAddr,
+  segment: { bytes: Uint8Array; destination: PhysAddr },
+): void {
   if (segment.bytes.length !== PAGE_BYTES) throw new Error('a stub is one page');
   try {
     sys.kexecLoad(kind, entry, [segment]);
@@ -62,7 +67,10 @@ function explainLoadFailure(kind: KexecKind, entry: PhysAddr, cause: unknown): u
         cause,
       });
     case 'ENOSYS':
-      return new TorporError('E_NO_KEXEC_JUMP', 'this kernel was built without CONFIG_KEXEC', { facts, cause });
+      return new TorporError('E_NO_KEXEC_JUMP', 'this kernel was built without CONFIG_KEXEC', {
+        facts,
+        cause,
+      });
   }
   return new TorporError('E_KEXEC_REFUSED', `the kernel refuses the ${kind} image: ${cause.facts.errno}`, {
     facts,

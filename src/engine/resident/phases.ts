@@ -43,7 +43,10 @@ export function departurePhases(
 }
 
 /** Pure: the lines after the last leaving mark. */
-export function splitDeparture(lines: readonly TimedLine[], totalMs: number): { freeze: number; devices: number; cpus: number } | null {
+export function splitDeparture(
+  lines: readonly TimedLine[],
+  totalMs: number,
+): { freeze: number; devices: number; cpus: number } | null {
   const start = lines.findLastIndex((line) => line.text === LOG_MARKS.leave);
   if (start < 0) return null;
   const after = lines.slice(start);
@@ -56,7 +59,10 @@ export function splitDeparture(lines: readonly TimedLine[], totalMs: number): { 
 }
 
 /** The parts of a return, from the running kernel's own log (`[  12.345678] text` lines). */
-export function resumePhases(log: readonly string[], totalMs: number): { cpus: number; devices: number; tasks: number } | null {
+export function resumePhases(
+  log: readonly string[],
+  totalMs: number,
+): { cpus: number; devices: number; tasks: number } | null {
   const lines = log.flatMap((line) => {
     const match = /^(?:<\d+>)?\[\s*(\d+\.\d+)\](?:\[[^\]]*\])? (.*)$/.exec(line);
     return match ? [{ ms: Number(match[1]) * 1000, text: match[2]! }] : [];

@@ -30,7 +30,9 @@ export function readSlotMemory(sys: Sys, slot: SlotRecord): SlotMemory {
   return {
     read(address, sizeBytes) {
       if (address < slot.memory.start || address + sizeBytes > slot.memory.end) {
-        throw new TorporError('E_DEVMEM_REFUSED', 'an address lies outside its slot', { facts: { slot: slot.index, address, sizeBytes } });
+        throw new TorporError('E_DEVMEM_REFUSED', 'an address lies outside its slot', {
+          facts: { slot: slot.index, address, sizeBytes },
+        });
       }
       const copy = new Uint8Array(sizeBytes);
       let done = 0;
@@ -49,4 +51,3 @@ export function readSlotMemory(sys: Sys, slot: SlotRecord): SlotMemory {
     },
   };
 }
-

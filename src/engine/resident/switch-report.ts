@@ -34,7 +34,11 @@ export const switchReportSchema = z.object({
 export type SwitchReport = z.infer<typeof switchReportSchema>;
 
 /** What the switch that just ended in this OS took, part by part. */
-export function reportSwitch(sys: Sys, switchboard: Switchboard, { control, tscReturn }: Arrival): SwitchReport {
+export function reportSwitch(
+  sys: Sys,
+  switchboard: Switchboard,
+  { control, tscReturn }: Arrival,
+): SwitchReport {
   const perMs = tscPerMs(sys);
   const span = (from: bigint, to: bigint): number => Number(to - from) / perMs;
   const leaver = switchboard.record(control.previous);
@@ -49,7 +53,8 @@ export function reportSwitch(sys: Sys, switchboard: Switchboard, { control, tscR
     mode,
     // After a panic nobody has asked for the switch: it begins at the trampoline.
     totalMs: span(mode === 'crash' ? control.tscEnter : control.tscLeave, tscReturn),
-    phasesMs: departure === null ? null : { ...departure, jump: span(control.tscEnter, control.tscExit), resume },
+    phasesMs:
+      departure === null ? null : { ...departure, jump: span(control.tscEnter, control.tscExit), resume },
     resumeMs: resumePhases(sys.readKernelLog(), resume),
   };
 }
