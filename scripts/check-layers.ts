@@ -73,7 +73,7 @@ function isException(path: string, target: string, found: Import): boolean {
 }
 
 function isTest(path: string): boolean {
-  return /\.(test|contract)\.ts$/.test(path);
+  return /\.(test|contract|fixture)\.ts$/.test(path);
 }
 
 /** Checks the repository. */

@@ -2,6 +2,7 @@
 import { checkRepositoryFileSizes } from './check-file-sizes.ts';
 import { checkRepositoryLayers } from './check-layers.ts';
 import { checkRepositoryWords } from './check-words.ts';
+import { checkLockFile } from './complete-lock-file.ts';
 import { checkErrorDocs } from './generate-error-docs.ts';
 import { problemStep, programStep, runSteps, type Step, scriptStep } from './run-steps.ts';
 
@@ -11,10 +12,16 @@ const bin = 'node_modules/.bin';
 const unitTests = [node, '--test', '--test-concurrency=4', '--test-reporter=spec', '--test-timeout=30000'];
 const unitTestFiles = ['src/**/*.test.ts', 'lab/**/*.test.ts', 'scripts/**/*.test.ts'];
 
+const knip = ['--no-progress', '--no-config-hints'];
+
 /** The slow ones first: steps start in this order, as many at a time as there are processors. */
 const STEPS: readonly Step[] = [
-  programStep('unit tests', [...unitTests, ...unitTestFiles], describeTests),
-  programStep('dead code', [node, `${bin}/knip`, '--no-progress', '--no-config-hints']),
+  programStep('unit tests', [...unitTests, ...unitTestFiles], {
+    describe: describeTests,
+    hide: /^\s*[✔﹣ℹ▶] /,
+  }),
+  programStep('dead code', [node, `${bin}/knip`, ...knip]),
+  programStep('only tested code', [node, `${bin}/knip`, ...knip, '--production', '--include=files,exports']),
   programStep('types', [node, `${bin}/tsc`, '--pretty', 'false']),
   programStep('lint and format', [
     node,
@@ -24,6 +31,7 @@ const STEPS: readonly Step[] = [
     '--max-diagnostics=20',
   ]),
   scriptStep('trampoline is fresh', 'scripts/build-trampoline.ts', '--check'),
+  problemStep('lock file is whole', checkLockFile),
   problemStep('error docs are fresh', checkErrorDocs),
   problemStep('import layers', checkRepositoryLayers),
   problemStep('file sizes', checkRepositoryFileSizes),

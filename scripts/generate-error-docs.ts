@@ -47,7 +47,7 @@ function renderErrorDocs(): string {
 }
 
 /** The comment above each entry of EXIT_STATUS, by the entry's name. Throws when one has none. */
-export function parseExitMeanings(source: string): Map<string, string> {
+function parseExitMeanings(source: string): Map<string, string> {
   const meanings = new Map<string, string>();
   for (const match of source.matchAll(/^ {2}\/\*\* (.+) \*\/\n {2}(\w+): \d+,$/gm))
     meanings.set(match[2]!, match[1]!);

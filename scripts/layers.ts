@@ -142,7 +142,7 @@ export const MODULE_OWNERS: Readonly<
   listr2: { layers: ['cli', 'lab'], why: 'progress is shown in one place' },
   'cli-table3': { layers: ['cli', 'lab', 'tests'], why: 'tables are printed in one place' },
   esbuild: { layers: ['lab', 'scripts'], why: 'it is a development dependency' },
-  'fast-check': { layers: [], why: 'it is a development dependency, for tests' },
+  'fast-check': { layers: ['tests'], why: 'it is a development dependency, for tests' },
 };
 
 function everyLayerOfSrc(why: string): Record<string, string> {

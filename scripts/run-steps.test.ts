@@ -8,8 +8,8 @@ const node = (script: string) => [process.execPath, '-e', script];
 test('shows only the output of failing steps and fails when one does', async () => {
   const lines: string[] = [];
   const steps = [
-    programStep('good', node('console.log("quiet")'), (output) => `${output.length} bytes`),
-    programStep('bad', node('console.error("the reason"); process.exit(1)')),
+    programStep('good', node('console.log("quiet")'), { describe: (output) => `${output.length} bytes` }),
+    programStep('bad', node('console.error("✔ fine\\nthe reason"); process.exit(1)'), { hide: /^✔/ }),
     problemStep('none', () => []),
     scriptStep('absent', 'scripts/no-such-file.ts'),
   ];
@@ -40,4 +40,10 @@ test('at the timeout a program ends together with what it started', async () => 
   assert.equal(result.timedOut, true);
   assert.equal(result.ok, false);
   assert.throws(() => process.kill(Number(result.output), 0), { code: 'ESRCH' });
+});
+
+test('succeeds when every step does', async () => {
+  const lines: string[] = [];
+  assert.equal(await runSteps([problemStep('one', () => [])], (line) => lines.push(line)), true);
+  assert.match(lines.at(-1)!, /All 1 passed/);
 });

@@ -17,18 +17,26 @@ export interface Step {
   run(): Promise<Outcome>;
 }
 
-/** A step that runs a program from the root of the repository. `describe` makes the note of its output. */
-export function programStep(
-  name: string,
-  command: readonly string[],
-  describe?: (output: string) => string,
-): Step {
+/** How a step reads its program's output. */
+interface Reading {
+  /** The few words for the table. */
+  readonly describe?: (output: string) => string;
+  /** Lines that a failing step does not show. */
+  readonly hide?: RegExp;
+}
+
+/** A step that runs a program from the root of the repository. */
+export function programStep(name: string, command: readonly string[], reading: Reading = {}): Step {
   return {
     name,
     async run() {
-      const result = await runProgram(command, { capture: true, timeoutMs: STEP_TIMEOUT_MS });
-      const why = result.timedOut ? `\nstopped after ${STEP_TIMEOUT_MS / 1000} s` : '';
-      return { ok: result.ok, output: result.output + why, note: describe?.(result.output) ?? '' };
+      const { ok, output, timedOut } = await runProgram(command, {
+        capture: true,
+        timeoutMs: STEP_TIMEOUT_MS,
+      });
+      const lines = output.split('\n').filter((line) => !reading.hide?.test(line));
+      if (timedOut) lines.push(`stopped after ${STEP_TIMEOUT_MS / 1000} s`);
+      return { ok, output: lines.join('\n'), note: reading.describe?.(output) ?? '' };
     },
   };
 }

@@ -34,7 +34,8 @@ export function parseSourcesFile(text: string): AptSource[] {
       const unfolded = stanza.replaceAll(/\n[ \t]+/g, ' ');
       const field = (name: string): string | undefined =>
         new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(unfolded)?.[1]?.trim();
-      if (!words(field('Types')).includes('deb') || /^(no|false|0|off)$/i.test(field('Enabled') ?? '')) return [];
+      if (!words(field('Types')).includes('deb') || /^(no|false|0|off)$/i.test(field('Enabled') ?? ''))
+        return [];
       return words(field('URIs')).map((uri) => ({
         uri,
         suites: words(field('Suites')),

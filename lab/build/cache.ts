@@ -95,7 +95,8 @@ export async function hashFile(path: string): Promise<string> {
 
 function encodeCanonical(value: CacheInput): string {
   if (Array.isArray(value)) return `[${value.map(encodeCanonical).join(',')}]`;
-  if (typeof value === 'number' && !Number.isFinite(value)) throw new RangeError(`${value} is no cache input`);
+  if (typeof value === 'number' && !Number.isFinite(value))
+    throw new RangeError(`${value} is no cache input`);
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
   const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${encodeCanonical(item)}`).join(',')}}`;

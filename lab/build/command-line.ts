@@ -12,7 +12,11 @@ export function renderCommandLine({ command, args, cwd, env = {} }: CommandLine)
   const set = Object.entries(env).filter(([, value]) => value !== undefined);
   const words = [command, ...args].map(quote);
   if (unset.length + set.length > 0) {
-    words.unshift('env', ...unset.flatMap((name) => ['-u', name]), ...set.map(([k, v]) => `${k}=${quote(v!)}`));
+    words.unshift(
+      'env',
+      ...unset.flatMap((name) => ['-u', name]),
+      ...set.map(([k, v]) => `${k}=${quote(v!)}`),
+    );
   }
   const line = words.join(' ');
   return cwd === undefined ? line : `cd ${quote(cwd)} && ${line}`;

@@ -61,13 +61,18 @@ export async function downloadPackage(
       const found = await selectVersion(apt, request);
       if (found !== undefined) {
         const path = join(shelf, fileName(found));
-        const known = await access(path).then(() => true, () => false);
+        const known = await access(path).then(
+          () => true,
+          () => false,
+        );
         if (known) return { ...found, path };
         try {
           return await fetchInto(apt, found, path, options);
         } catch (error) {
           signal?.throwIfAborted();
-          report({ step: `look again: ${found.name} ${found.version} did not come (${(error as Error).message})` });
+          report({
+            step: `look again: ${found.name} ${found.version} did not come (${(error as Error).message})`,
+          });
         }
       }
       // The archive drops a version when the next one comes: the lists may be the older ones.

@@ -26,7 +26,11 @@ const BREAKER_STALE_MS = 30_000;
  * Runs `action` while holding the lock file `path`, which appears whole (link(2) fails when it
  * exists, as O_EXCL does) and names its holder. Waits for a live holder, breaks the lock of a dead one.
  */
-export async function withLock<T>(path: string, action: () => Promise<T>, options: LockOptions = {}): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  action: () => Promise<T>,
+  options: LockOptions = {},
+): Promise<T> {
   const { report = reportNothing, signal, pollMs = 250 } = options;
   await mkdir(dirname(path), { recursive: true });
   const own = JSON.stringify(await describeSelf());

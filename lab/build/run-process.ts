@@ -84,10 +84,14 @@ export async function runProcess(
     if (code !== null && accept.includes(code)) {
       return { stdout: texts.stdout.join(''), stderr: texts.stderr.join(''), exitCode: code };
     }
-    throw new TorporError('E_LAB_BUILD', `${command} ${by === null ? `failed (${code})` : `ended by ${by}`}`, {
-      facts: { commandLine, exitCode: code, signal: by, lastLines: tail },
-      hint: 'read the last lines; the command line runs again as it stands',
-    });
+    throw new TorporError(
+      'E_LAB_BUILD',
+      `${command} ${by === null ? `failed (${code})` : `ended by ${by}`}`,
+      {
+        facts: { commandLine, exitCode: code, signal: by, lastLines: tail },
+        hint: 'read the last lines; the command line runs again as it stands',
+      },
+    );
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     throw new TorporError('E_LAB_MISSING', `there is no program “${command}”`, {

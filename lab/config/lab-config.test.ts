@@ -55,6 +55,8 @@ const refused: [string, string, number, string][] = [
   ['root and disk', `${OS}disk = "x.img"\n`, 6, 'os.0.disk'],
   ['nothing to boot from', OS.replace('root = "tiny"\n', ''), 2, 'os.0.name'],
   ['an unknown firmware', `[machine]\nfirmware = "coreboot"\n${OS}`, 2, 'machine.firmware'],
+  ['a kernel that it does not build', OS.replace('6.12', '2.4'), 3, 'os.0.kernel'],
+  ['a root that it does not know', OS.replace('tiny', 'plan9'), 4, 'os.0.root'],
   ['an unknown home', `[machine]\nhome = "z"\n${OS}`, 2, 'machine.home'],
   ['no OS', '[machine]\ncpus = 2\n', 1, 'os'],
 ];
@@ -67,8 +69,19 @@ for (const [what, text, line, key] of refused) {
 }
 
 test('parseLabConfig() answers any text with a configuration or E_CONFIG', () => {
-  const piece = fc.constantFrom(...OS.split('\n'), '[machine]', 'cpus = 99', 'memory = 7', '[[os]]', 'os = []', '[os]');
-  const texts = fc.oneof(fc.string(), fc.array(piece).map((lines) => lines.join('\n')));
+  const piece = fc.constantFrom(
+    ...OS.split('\n'),
+    '[machine]',
+    'cpus = 99',
+    'memory = 7',
+    '[[os]]',
+    'os = []',
+    '[os]',
+  );
+  const texts = fc.oneof(
+    fc.string(),
+    fc.array(piece).map((lines) => lines.join('\n')),
+  );
   fc.assert(
     fc.property(texts, (text) => {
       try {

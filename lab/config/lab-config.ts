@@ -4,6 +4,8 @@ import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { TorporError } from '../../src/base/errors.ts';
 import { MIB, parseSize } from '../../src/base/units.ts';
+import { KERNEL_VERSION_NAMES } from '../kernel/versions.ts';
+import { ROOT_KINDS } from '../rootfs/root.ts';
 import { findLine } from './find-line.ts';
 
 /** The lab's OS that saves, restores and starts the others; booted by the firmware unless `home` says otherwise. */
@@ -61,7 +63,9 @@ const SIZE = z.string().transform((text, context) => {
 });
 
 /** At most 16 characters: the name is also the disk's serial number, which has room for 20. */
-const NAME = z.string().regex(/^[a-z][a-z0-9-]{0,15}$/, 'a name is 1 to 16 of a-z, 0-9 and -, a letter first');
+const NAME = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,15}$/, 'a name is 1 to 16 of a-z, 0-9 and -, a letter first');
 const ARGS = z.union([
   z.string().transform((text) => text.split(/\s+/).filter((word) => word !== '')),
   z.array(z.string().regex(/^[\x21-\x7e]+$/, 'a kernel argument has no spaces')),
@@ -124,7 +128,10 @@ export function readLabConfig(path: string): LabConfig {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new TorporError('E_FILE', `${path} cannot be read: ${reason}`, { facts: { path, reason }, cause: error });
+    throw new TorporError('E_FILE', `${path} cannot be read: ${reason}`, {
+      facts: { path, reason },
+      cause: error,
+    });
   }
   return parseLabConfig(text, path);
 }
@@ -161,8 +168,19 @@ function resolveConfig(
   const listed = file.os.map((os, index): OsConfig => {
     const at = (key: string) => ['os', index, key];
     if (names.has(os.name)) throw refuse(`two OSes are called “${os.name}”`, at('name'));
-    if (os.name.startsWith('torpor')) throw refuse('names that begin with “torpor” are kept for the lab', at('name'));
+    if (os.name.startsWith('torpor'))
+      throw refuse('names that begin with “torpor” are kept for the lab', at('name'));
     names.add(os.name);
+    if (isVersion(os.kernel) && !isOneOf(KERNEL_VERSION_NAMES, os.kernel)) {
+      throw refuse(
+        `the lab builds no Linux ${os.kernel}, only ${KERNEL_VERSION_NAMES.join(', ')}`,
+        at('kernel'),
+      );
+    }
+    const root = chooseRoot(os.root, os.disk, directory);
+    if (root.kind === 'built' && !isOneOf(ROOT_KINDS, root.name)) {
+      throw refuse(`the lab knows no root “${root.name}”, only ${ROOT_KINDS.join(', ')}`, at('root'));
+    }
     if (os.disk !== undefined && os.root !== undefined) throw refuse('give either root or disk', at('disk'));
     if (os.disk === undefined && os.root === undefined && os.initrd === undefined) {
       throw refuse(`“${os.name}” needs a root, a disk or an initrd`, at('name'));
@@ -171,7 +189,7 @@ function resolveConfig(
       name: os.name,
       kernel: isVersion(os.kernel) ? { version: os.kernel } : { path: resolve(directory, os.kernel) },
       initrd: os.initrd === undefined ? null : resolve(directory, os.initrd),
-      root: chooseRoot(os.root, os.disk, directory),
+      root,
       memoryBytes: os.memory,
       cpus: os.cpus ?? null,
       args: os.args ?? [],
@@ -195,17 +213,31 @@ function resolveConfig(
 /** The monitor as the lab builds it, unless the file has an OS of that name. */
 function planMonitor(memoryBytes: number): OsConfig {
   const root: RootChoice = { kind: 'built', name: MONITOR };
-  return { name: MONITOR, kernel: { version: '6.12' }, initrd: null, root, memoryBytes, cpus: null, args: [] };
+  return {
+    name: MONITOR,
+    kernel: { version: '6.12' },
+    initrd: null,
+    root,
+    memoryBytes,
+    cpus: null,
+    args: [],
+  };
 }
 
 function chooseRoot(root: string | undefined, disk: string | undefined, directory: string): RootChoice {
   if (disk !== undefined) return { kind: 'image', path: resolve(directory, disk) };
   if (root === undefined) return { kind: 'none' };
-  return /^[\w-]+$/.test(root) ? { kind: 'built', name: root } : { kind: 'directory', path: resolve(directory, root) };
+  return /^[\w-]+$/.test(root)
+    ? { kind: 'built', name: root }
+    : { kind: 'directory', path: resolve(directory, root) };
 }
 
 function isVersion(kernel: string): boolean {
   return /^\d+\.\d+$/.test(kernel);
+}
+
+function isOneOf(known: readonly string[], name: string): boolean {
+  return known.includes(name);
 }
 
 function firstLine(text: string): string {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { type SwitchReport, switchReportSchema } from '../../src/agent/protocol.ts';
 import { TorporError } from '../../src/base/errors.ts';
+import { type SwitchReport, switchReportSchema } from '../../src/engine/resident/switch-report.ts';
 import type { AgentClient } from './agent-client.ts';
 
 /** A lost `arrived` is asked for after this time. */
@@ -79,10 +79,14 @@ export async function execInOs(
 
 function checkWhole(gotBytes: number, sentBytes: number | null | undefined): void {
   if (sentBytes === null || sentBytes === undefined || sentBytes === gotBytes) return;
-  throw new TorporError('E_LAB_COMMAND', `the serial line lost output: ${gotBytes} of ${sentBytes} bytes came`, {
-    facts: { gotBytes, sentBytes },
-    hint: 'run the command again; the program itself ended',
-  });
+  throw new TorporError(
+    'E_LAB_COMMAND',
+    `the serial line lost output: ${gotBytes} of ${sentBytes} bytes came`,
+    {
+      facts: { gotBytes, sentBytes },
+      hint: 'run the command again; the program itself ended',
+    },
+  );
 }
 
 export interface SwitchResult {
@@ -97,7 +101,11 @@ export interface SwitchResult {
  * Asks the running OS to switch to `target` and waits until `target` answers. The leaving OS
  * answers only when it refuses. Throws its error, E_OS_RUNNING, or E_TIMEOUT.
  */
-export async function switchOs(agent: AgentClient, target: string, timeoutMs = 120_000): Promise<SwitchResult> {
+export async function switchOs(
+  agent: AgentClient,
+  target: string,
+  timeoutMs = 120_000,
+): Promise<SwitchResult> {
   if ((await pingAgent(agent)).os === target) {
     throw new TorporError('E_OS_RUNNING', `“${target}” runs already`, { facts: { name: target } });
   }
@@ -129,7 +137,11 @@ export async function switchOs(agent: AgentClient, target: string, timeoutMs = 1
 }
 
 /** Asks now and then who runs: a fallback for an `arrived` that the serial line lost. */
-async function pollArrival(agent: AgentClient, target: string, signal: AbortSignal): Promise<SwitchReport | null> {
+async function pollArrival(
+  agent: AgentClient,
+  target: string,
+  signal: AbortSignal,
+): Promise<SwitchReport | null> {
   for (;;) {
     await sleep(ARRIVAL_POLL_MS, undefined, { signal }).catch(() => new Promise<never>(() => {}));
     const pong = await pingAgent(agent, ARRIVAL_POLL_MS).catch(() => null);

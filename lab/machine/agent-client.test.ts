@@ -9,10 +9,13 @@ import { execInOs, pingAgent, switchOs } from './agent-calls.ts';
 import { type AgentClient, openAgent } from './agent-client.ts';
 
 type Say = (message: AgentMessage | string) => void;
-const REPORT = { sequence: 1, from: 'a', to: 'b', mode: 'park', totalMs: 61, phasesMs: null } as const;
+const REPORT = { sequence: 1, from: 'a', to: 'b', mode: 'park', totalMs: 61, phasesMs: null, resumeMs: null } as const;
 
 /** An agent port: `answer` gets every request, also repeated ones. */
-async function fakeOs(t: TestContext, answer: (request: AgentRequest, say: Say) => void): Promise<AgentClient> {
+async function fakeOs(
+  t: TestContext,
+  answer: (request: AgentRequest, say: Say) => void,
+): Promise<AgentClient> {
   const path = join(mkdtempSync(join(tmpdir(), 'agent-')), 's');
   const sockets: Socket[] = [];
   const server = createServer((socket) => {

@@ -17,7 +17,11 @@ const RETRY_MS = 2_000;
 export type AgentEvent = Extract<AgentMessage, { event: string }>;
 export type ArrivedEvent = Extract<AgentEvent, { event: 'arrived' }>;
 /** A request without its id. */
-export type AgentCall = AgentRequest extends infer R ? (R extends AgentRequest ? Omit<R, 'id'> : never) : never;
+export type AgentCall = AgentRequest extends infer R
+  ? R extends AgentRequest
+    ? Omit<R, 'id'>
+    : never
+  : never;
 
 interface Call {
   readonly line: string;
@@ -136,9 +140,13 @@ export class AgentClient {
 
   #fail(reason: string): void {
     if (this.#failure !== null) return;
-    this.#failure = new TorporError('E_LAB_MACHINE', `the line to the lab machine's agent is gone: ${reason}`, {
-      hint: 'see `torpor lab status`',
-    });
+    this.#failure = new TorporError(
+      'E_LAB_MACHINE',
+      `the line to the lab machine's agent is gone: ${reason}`,
+      {
+        hint: 'see `torpor lab status`',
+      },
+    );
     for (const call of [...this.#calls.values()]) call.reject(this.#failure);
   }
 }
@@ -153,7 +161,13 @@ export function openAgent(path: string): Promise<AgentClient> {
     });
     socket.once('error', (cause) => {
       const message = `the lab machine's agent port cannot be opened: ${cause.message}`;
-      reject(new TorporError('E_LAB_MACHINE', message, { facts: { path }, hint: 'see `torpor lab status`', cause }));
+      reject(
+        new TorporError('E_LAB_MACHINE', message, {
+          facts: { path },
+          hint: 'see `torpor lab status`',
+          cause,
+        }),
+      );
     });
   });
 }

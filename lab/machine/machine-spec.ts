@@ -21,8 +21,6 @@ const os = z.strictObject({
   /** Its address in the lab's network, and the host port that leads to its SSH. */
   address: z.string(),
   sshPort: z.int(),
-  /** Whether `lab up` boots it into its slot. */
-  boots: z.boolean(),
 });
 
 /** A lab machine, whole: what `lab up` made and every later command works with. */

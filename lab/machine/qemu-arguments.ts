@@ -10,7 +10,10 @@ export function planAddress(osNumber: number): string {
 }
 
 /** The whole command line of QEMU (without the program) for a machine. Pure. */
-export function planQemuArguments(spec: MachineSpec, state: Pick<LabState, 'sockets' | 'consoleLog' | 'agentLog'>): string[] {
+export function planQemuArguments(
+  spec: MachineSpec,
+  state: Pick<LabState, 'sockets' | 'consoleLog' | 'agentLog'>,
+): string[] {
   const home = homeOf(spec);
   return [
     ['-name', 'torpor-lab'],
@@ -33,15 +36,26 @@ export function planQemuArguments(spec: MachineSpec, state: Pick<LabState, 'sock
     ['-device', 'bochs-display'],
     ...planNetwork(spec),
     ...planDisks(spec),
-    ...(spec.firmware === 'uefi' ? [['-device', 'qemu-xhci,id=usb'], ['-device', 'usb-kbd,bus=usb.0']] : []),
+    ...(spec.firmware === 'uefi'
+      ? [
+          ['-device', 'qemu-xhci,id=usb'],
+          ['-device', 'usb-kbd,bus=usb.0'],
+        ]
+      : []),
   ].flat();
 }
 
 /** -cx16: QEMU 7.2's emulator now and then corrupts RFLAGS in cmpxchg16b (DESIGN.md, known traps). */
 export function planAccelerator(accel: MachineSpec['accel']): string[][] {
   return accel === 'kvm'
-    ? [['-accel', 'kvm'], ['-cpu', 'host']]
-    : [['-accel', 'tcg,thread=multi'], ['-cpu', 'max,-cx16']];
+    ? [
+        ['-accel', 'kvm'],
+        ['-cpu', 'host'],
+      ]
+    : [
+        ['-accel', 'tcg,thread=multi'],
+        ['-cpu', 'max,-cx16'],
+      ];
 }
 
 function planFirmware(spec: MachineSpec): string[][] {
@@ -55,7 +69,10 @@ function planFirmware(spec: MachineSpec): string[][] {
 /** The log file holds everything that was ever said, also while nobody listens at the socket. */
 function planSerialPort(id: string, socket: string, log: string): string[][] {
   return [
-    ['-chardev', `socket,id=${id},path=${quote(socket)},server=on,wait=off,logfile=${quote(log)},logappend=on`],
+    [
+      '-chardev',
+      `socket,id=${id},path=${quote(socket)},server=on,wait=off,logfile=${quote(log)},logappend=on`,
+    ],
     ['-serial', `chardev:${id}`],
   ];
 }

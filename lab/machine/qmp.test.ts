@@ -49,10 +49,15 @@ test('execute() returns the answer also when it comes in pieces, and passes even
 
 test('execute() fails with what QEMU says', async (t) => {
   const path = await fakeQemu(t, (command, socket) => {
-    socket.write(`{"id": ${command.id}, "error": {"class": "CommandNotFound", "desc": "no such command"}}\r\n`);
+    socket.write(
+      `{"id": ${command.id}, "error": {"class": "CommandNotFound", "desc": "no such command"}}\r\n`,
+    );
   });
   const qmp = await openQmp(path);
-  await assert.rejects(qmp.execute('x'), (e) => e instanceof TorporError && /no such command/.test(e.message));
+  await assert.rejects(
+    qmp.execute('x'),
+    (e) => e instanceof TorporError && /no such command/.test(e.message),
+  );
   qmp.close();
 });
 

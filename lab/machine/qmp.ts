@@ -119,7 +119,8 @@ class QmpConnection implements QmpClient {
     try {
       message = JSON.parse(line);
     } catch {
-      return this.fail(this.#gone(`it sent “${line.slice(0, 80)}”`));
+      this.fail(this.#gone(`it sent “${line.slice(0, 80)}”`));
+      return;
     }
     if ('QMP' in message) this.#greeting.resolve(undefined);
     if (typeof message.event === 'string') this.#onEvent({ event: message.event, data: message.data });
@@ -130,7 +131,9 @@ class QmpConnection implements QmpClient {
     if (refused === undefined) pending.resolve(message.return);
     else {
       pending.reject(
-        new TorporError('E_LAB_MACHINE', `QEMU refused: ${refused.desc}`, { facts: { class: refused.class ?? null } }),
+        new TorporError('E_LAB_MACHINE', `QEMU refused: ${refused.desc}`, {
+          facts: { class: refused.class ?? null },
+        }),
       );
     }
   }

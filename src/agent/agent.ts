@@ -21,13 +21,13 @@ export class Agent {
   readonly #port: SerialPort;
   readonly #seen: number[] = [];
   readonly #running = new Map<number, AbortController>();
-  #announced: number;
+  /** Sequence of the last arrival that was told; an agent that has just started tells the last one. */
+  #announced = 0;
 
   constructor(sys: Sys, switchboard: Switchboard, port: SerialPort) {
     this.#sys = sys;
     this.#switchboard = switchboard;
     this.#port = port;
-    this.#announced = switchboard.control().sequence;
   }
 
   async start(): Promise<void> {

@@ -1,7 +1,14 @@
 import { TorporError } from '../base/errors.ts';
 import { hex, MIB, PAGE_BYTES } from '../base/units.ts';
-import { BOOT_FLAG, HEADER_MAGIC, MINIMUM_PROTOCOL, SETUP_HEADER, SETUP_HEADER_LIMIT, XLF } from './setup-header.ts';
 import { describeOtherFile } from './other-file.ts';
+import {
+  BOOT_FLAG,
+  HEADER_MAGIC,
+  MINIMUM_PROTOCOL,
+  SETUP_HEADER,
+  SETUP_HEADER_LIMIT,
+  XLF,
+} from './setup-header.ts';
 
 /** What a bzImage says about itself. Offsets count from the start of the file. */
 export interface BzImage {
@@ -38,13 +45,18 @@ export interface BzImage {
 export function decodeBzImage(file: Uint8Array): BzImage {
   if (file.byteLength < SETUP_HEADER_LIMIT) throw notBzImage(file, 'it is too short');
   const header = SETUP_HEADER.decode(file);
-  if (header.bootFlag !== BOOT_FLAG || header.magic !== HEADER_MAGIC) throw notBzImage(file, 'it has no setup header');
+  if (header.bootFlag !== BOOT_FLAG || header.magic !== HEADER_MAGIC)
+    throw notBzImage(file, 'it has no setup header');
   checkProtocol(header.protocol, header.extendedLoadFlags);
   if (header.relocatable === 0) {
-    throw new TorporError('E_KERNEL_NOT_RELOCATABLE', 'the kernel runs only at the address it was linked for', {
-      facts: { prefAddress: hex(header.prefAddress) },
-      hint: 'use a kernel with CONFIG_RELOCATABLE=y',
-    });
+    throw new TorporError(
+      'E_KERNEL_NOT_RELOCATABLE',
+      'the kernel runs only at the address it was linked for',
+      {
+        facts: { prefAddress: hex(header.prefAddress) },
+        hint: 'use a kernel with CONFIG_RELOCATABLE=y',
+      },
+    );
   }
 
   const setupBytes = ((header.setupSectors || 4) + 1) * 512;
@@ -53,13 +65,15 @@ export function decodeBzImage(file: Uint8Array): BzImage {
     throw notBzImage(file, `it is cut short: it declares ${setupBytes + declaredBytes} bytes`);
   }
   const kernelBytes = file.byteLength - setupBytes;
-  if (header.payloadOffset + header.payloadLength > kernelBytes) throw notBzImage(file, 'its payload lies outside the file');
+  if (header.payloadOffset + header.payloadLength > kernelBytes)
+    throw notBzImage(file, 'its payload lies outside the file');
   const alignment = header.kernelAlignment;
   if (alignment < PAGE_BYTES || alignment > 1024 * MIB || (alignment & (alignment - 1)) !== 0) {
     throw notBzImage(file, `its alignment ${hex(alignment)} is impossible`);
   }
   if (header.initSize === 0) throw notBzImage(file, 'it declares no memory size');
-  if (header.prefAddress > 0xffff_ffffn) throw notBzImage(file, `its address ${hex(header.prefAddress)} is impossible`);
+  if (header.prefAddress > 0xffff_ffffn)
+    throw notBzImage(file, `its address ${hex(header.prefAddress)} is impossible`);
   if (header.commandLineMax === 0) throw notBzImage(file, 'it accepts no command line');
 
   return {
@@ -110,6 +124,7 @@ function notBzImage(file: Uint8Array, why: string): TorporError {
   const other = describeOtherFile(file);
   return new TorporError('E_NOT_BZIMAGE', `this is not an x86 bzImage: ${other?.what ?? why}`, {
     facts: { bytes: file.byteLength, reason: why },
-    hint: other?.hint ?? 'give a kernel as it lies in /boot (vmlinuz-*) or arch/x86/boot/bzImage of a build tree',
+    hint:
+      other?.hint ?? 'give a kernel as it lies in /boot (vmlinuz-*) or arch/x86/boot/bzImage of a build tree',
   });
 }

@@ -2,7 +2,13 @@ import { TorporError } from '../base/errors.ts';
 import { contains, formatRange, type PhysRange, subtract } from '../base/ranges.ts';
 import { KIB, MIB, PAGE_BYTES, physAddr } from '../base/units.ts';
 import { checkE820Rows } from '../memory/e820.ts';
-import type { FirmwareMap, FirmwareRange, FirmwareType, MemoryPlan, SlotPlan } from '../memory/memory-plan.ts';
+import type {
+  FirmwareMap,
+  FirmwareRange,
+  FirmwareType,
+  MemoryPlan,
+  SlotPlan,
+} from '../memory/memory-plan.ts';
 import { normaliseMap } from '../memory/normalise-map.ts';
 
 /** The start of each slot that its kernel does not use as RAM: the jump stub, boot_params, arguments. */
@@ -53,10 +59,14 @@ function ownRam(slot: SlotPlan, firmware: FirmwareMap): PhysRange[] {
   const ram = { start: physAddr(slot.memory.start + SLOT_HEADER_BYTES), end: slot.memory.end };
   for (const range of [slot.low, slot.memory]) {
     if (firmware.some((outer) => outer.type === 'usable' && contains(outer, range))) continue;
-    throw new TorporError('E_PLAN_NOT_RAM', `slot ${slot.index}: ${formatRange(range)} is not inside one usable range`, {
-      facts: { slot: slot.index, start: range.start, end: range.end },
-      hint: 'the firmware map has changed since the plan was made; run `torpor plan` again',
-    });
+    throw new TorporError(
+      'E_PLAN_NOT_RAM',
+      `slot ${slot.index}: ${formatRange(range)} is not inside one usable range`,
+      {
+        facts: { slot: slot.index, start: range.start, end: range.end },
+        hint: 'the firmware map has changed since the plan was made; run `torpor plan` again',
+      },
+    );
   }
   return [slot.low, ram];
 }
@@ -67,16 +77,24 @@ function ownRam(slot: SlotPlan, firmware: FirmwareMap): PhysRange[] {
  * arch/x86/kernel/e820.c, Linux 6.12), and refuses to map busy ranges. So a page in no entry
  * separates foreign RAM from a reserved run that begins below 1 MiB.
  */
-function keepReachable(foreignRam: readonly PhysRange[], firmwareRanges: readonly FirmwareRange[]): FirmwareRange[] {
+function keepReachable(
+  foreignRam: readonly PhysRange[],
+  firmwareRanges: readonly FirmwareRange[],
+): FirmwareRange[] {
   const border = physAddr(MIB);
   const pieces = foreignRam.flatMap((range) =>
     range.start < border && border < range.end
-      ? [{ start: range.start, end: border }, { start: border, end: range.end }]
+      ? [
+          { start: range.start, end: border },
+          { start: border, end: range.end },
+        ]
       : [range],
   );
   const marked = [
     ...pieces.map((range) => ({ range, foreign: true })),
-    ...firmwareRanges.filter((range) => range.type === 'reserved').map((range) => ({ range, foreign: false })),
+    ...firmwareRanges
+      .filter((range) => range.type === 'reserved')
+      .map((range) => ({ range, foreign: false })),
   ].toSorted((a, b) => a.range.start - b.range.start);
 
   const result: FirmwareRange[] = [];

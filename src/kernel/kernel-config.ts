@@ -25,12 +25,20 @@ const CONFIG_LIMIT = 8 * MIB;
  * scripts/extract-ikconfig), else in `configFile`, the text of the /boot/config-* beside it. Never
  * throws: what cannot be read (xz, lz4, lzo, bzip2 images; damaged ones) is `unknown`.
  */
-export function findKernelConfig(kernelFile: Uint8Array, bzImage: BzImage, configFile: string | null = null): KernelConfig {
+export function findKernelConfig(
+  kernelFile: Uint8Array,
+  bzImage: BzImage,
+  configFile: string | null = null,
+): KernelConfig {
   const pagingMode = bzImage.fiveLevelPaging ? '5-level' : '4-level';
   const inside = readImageConfig(kernelFile, bzImage);
   const config = inside ?? configFile;
   if (config === null) return { kexecJump: 'unknown', pagingMode, source: 'none' };
-  return { kexecJump: parseOption(config, 'CONFIG_KEXEC_JUMP'), pagingMode, source: inside === null ? 'file' : 'image' };
+  return {
+    kexecJump: parseOption(config, 'CONFIG_KEXEC_JUMP'),
+    pagingMode,
+    source: inside === null ? 'file' : 'image',
+  };
 }
 
 /** Where the configuration of an installed or a freshly built kernel lies, most likely place first. */
@@ -40,7 +48,8 @@ export function configFilesOf(kernelPath: string, version: string): string[] {
   const release = version.split(' ')[0] ?? '';
   const paths = [name.startsWith('vmlinuz-') ? `${folder}config-${name.slice('vmlinuz-'.length)}` : ''];
   if (/^[\w.+~-]+$/.test(release)) paths.push(`${folder}config-${release}`, `/boot/config-${release}`);
-  if (/arch\/x86(_64)?\/boot\/$/.test(folder)) paths.push(folder.replace(/arch\/x86(_64)?\/boot\/$/, '.config'));
+  if (/arch\/x86(_64)?\/boot\/$/.test(folder))
+    paths.push(folder.replace(/arch\/x86(_64)?\/boot\/$/, '.config'));
   return [...new Set(paths.filter((path) => path !== ''))];
 }
 
@@ -59,7 +68,9 @@ function readImageConfig(kernelFile: Uint8Array, bzImage: BzImage): string | nul
   const end = start < 0 ? -1 : kernel.indexOf(END, start);
   if (end < 0) return null;
   try {
-    return gunzipSync(kernel.subarray(start + START.length, end), { maxOutputLength: CONFIG_LIMIT }).toString('latin1');
+    return gunzipSync(kernel.subarray(start + START.length, end), { maxOutputLength: CONFIG_LIMIT }).toString(
+      'latin1',
+    );
   } catch {
     return null;
   }

@@ -22,6 +22,9 @@ export interface ReadKernelLogOptions {
   readonly onDamage?: (what: string) => void;
 }
 
+/** More are not looked at, so that a damaged size costs little: a log buffer of 32 MiB. */
+const MAX_RECORDS = 2 ** 20;
+
 /**
  * Reads the log of a kernel that does not run (parked or dead) out of its memory, oldest record first.
  * Also takes a last line that was not ended yet, which dmesg does not show. Damaged records are left
@@ -63,6 +66,7 @@ function* listIds(ring: PrintkRing, last: number, onDamage: (what: string) => vo
     onDamage('the tail of the ring is wrong');
     used = ring.descCount;
   }
+  used = Math.min(used, MAX_RECORDS);
   for (let back = Math.min(used, Math.max(0, Math.trunc(last))) - 1; back >= 0; back -= 1) {
     yield BigInt.asUintN(62, ring.headId - BigInt(back));
   }
@@ -71,7 +75,7 @@ function* listIds(ring: PrintkRing, last: number, onDamage: (what: string) => vo
 /** Every id that stands in the place where it belongs, in the order of writing. */
 function searchIds(ring: PrintkRing): bigint[] {
   const found: { id: bigint; seq: bigint }[] = [];
-  for (let index = 0; index < ring.descCount; index += 1) {
+  for (let index = 0; index < Math.min(ring.descCount, MAX_RECORDS); index += 1) {
     const id = ring.readDesc(index)?.id;
     if (id === undefined || indexOf(ring, id) !== index) continue;
     const seq = ring.readInfo(index)?.seq;

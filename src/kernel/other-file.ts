@@ -17,7 +17,8 @@ export function describeOtherFile(file: Uint8Array): OtherFile | null {
   if (textAt(4, 4) === 'zimg' || (starts(0x4d, 0x5a) && textAt(0x38, 4) === 'ARMd')) {
     return { what: 'it is a kernel of another architecture', hint: 'use an x86-64 kernel' };
   }
-  if (starts(0x1f, 0x8b)) return { what: 'it is a gzip file: an initrd or a kernel of another architecture', hint: VMLINUZ };
+  if (starts(0x1f, 0x8b))
+    return { what: 'it is a gzip file: an initrd or a kernel of another architecture', hint: VMLINUZ };
   if (starts(0x28, 0xb5, 0x2f, 0xfd)) return { what: 'it is a zstd file, probably an initrd', hint: VMLINUZ };
   if (textAt(0, 6) === '070701') return { what: 'it is a cpio archive: an initrd', hint: VMLINUZ };
   if (starts(0x4d, 0x5a)) {

@@ -87,16 +87,29 @@ function placeImage(bzImage: BzImage, slot: SlotPlan): PhysAddr {
   const end = load + imageBytes(bzImage);
   if (end > slot.memory.end) {
     const missing = end - slot.memory.end;
-    throw new TorporError('E_KERNEL_TOO_LARGE', `the kernel needs ${formatSize(alignUp(missing, MIB))} more than slot ${slot.index} has`, {
-      facts: { slot: slot.index, slotBytes: sizeOf(slot.memory), kernelBytes: imageBytes(bzImage), missingBytes: missing },
-      hint: 'boot it in a larger slot; `torpor plan` makes one',
-    });
+    throw new TorporError(
+      'E_KERNEL_TOO_LARGE',
+      `the kernel needs ${formatSize(alignUp(missing, MIB))} more than slot ${slot.index} has`,
+      {
+        facts: {
+          slot: slot.index,
+          slotBytes: sizeOf(slot.memory),
+          kernelBytes: imageBytes(bzImage),
+          missingBytes: missing,
+        },
+        hint: 'boot it in a larger slot; `torpor plan` makes one',
+      },
+    );
   }
   if (!bzImage.above4G && end > 2 ** 32) {
-    throw new TorporError('E_KERNEL_NOT_RELOCATABLE', `the kernel cannot be loaded above 4 GiB, where slot ${slot.index} is`, {
-      facts: { slot: slot.index, loadAddress: load },
-      hint: 'use a slot below 4 GiB (`torpor plan --below-4g`) or a kernel with CONFIG_RELOCATABLE=y',
-    });
+    throw new TorporError(
+      'E_KERNEL_NOT_RELOCATABLE',
+      `the kernel cannot be loaded above 4 GiB, where slot ${slot.index} is`,
+      {
+        facts: { slot: slot.index, loadAddress: load },
+        hint: 'use a slot below 4 GiB (`torpor plan --below-4g`) or a kernel with CONFIG_RELOCATABLE=y',
+      },
+    );
   }
   return physAddr(load);
 }
@@ -112,7 +125,12 @@ function placeInitrd({ initrd, bzImage, slot }: PlaceKernelInput, load: PhysAddr
       'E_INITRD_TOO_LARGE',
       `the initrd of ${formatSize(initrd.byteLength)} does not fit slot ${slot.index} beside the kernel: ${formatSize(alignUp(missing, MIB))} are missing`,
       {
-        facts: { slot: slot.index, slotBytes: sizeOf(slot.memory), initrdBytes: initrd.byteLength, missingBytes: missing },
+        facts: {
+          slot: slot.index,
+          slotBytes: sizeOf(slot.memory),
+          initrdBytes: initrd.byteLength,
+          missingBytes: missing,
+        },
         hint: 'boot it in a larger slot, or make a smaller initrd (MODULES=dep in Debian)',
       },
     );
@@ -125,10 +143,14 @@ function encodeCommandLine(text: string, bzImage: BzImage): Uint8Array {
   const encoded = Buffer.from(text.replaceAll(/[\0\n\r]/g, ' '), 'utf8');
   const limit = Math.min(bzImage.commandLineMaxBytes, COMMAND_LINE_ROOM - 1);
   if (encoded.byteLength > limit) {
-    throw new TorporError('E_CMDLINE_TOO_LONG', `the kernel command line has ${encoded.byteLength} bytes; this kernel accepts ${limit}`, {
-      facts: { bytes: encoded.byteLength, limit },
-      hint: 'shorten the arguments of the OS (`torpor os show`)',
-    });
+    throw new TorporError(
+      'E_CMDLINE_TOO_LONG',
+      `the kernel command line has ${encoded.byteLength} bytes; this kernel accepts ${limit}`,
+      {
+        facts: { bytes: encoded.byteLength, limit },
+        hint: 'shorten the arguments of the OS (`torpor os show`)',
+      },
+    );
   }
   return Buffer.concat([encoded, Uint8Array.of(0)]);
 }

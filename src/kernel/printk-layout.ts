@@ -1,9 +1,10 @@
+import { TorporError } from '../base/errors.ts';
 import type { Vmcoreinfo } from './vmcoreinfo.ts';
 
 /**
  * Where the members of the printk ring are, in bytes. All offsets come from VMCOREINFO
- * (log_buf_vmcoreinfo_setup in kernel/printk/printk.c, the same keys from Linux 5.10 to 7.2) but for
- * facility and level, which no kernel exports: they have been the two bytes behind text_len since 5.11.
+ * (log_buf_vmcoreinfo_setup in kernel/printk/printk.c, the same keys in 6.1 and 6.12) but for facility
+ * and level, which no kernel exports: they are the two bytes behind text_len (printk_ringbuffer.h).
  */
 export interface PrintkLayout {
   /** Virtual address of the pointer to the ring that is in use. */
@@ -34,7 +35,10 @@ export interface PrintkLayout {
   };
 }
 
-/** Takes the layout of the printk ring out of VMCOREINFO. Throws E_VMCOREINFO when a key is missing. */
+/** The largest structure of the ring has 88 bytes (printk_info). */
+const MAX_STRUCT_BYTES = 4096;
+
+/** Takes the layout of the printk ring out of VMCOREINFO. Throws E_VMCOREINFO: a key is missing or absurd. */
 export function decodePrintkLayout(vmcoreinfo: Vmcoreinfo): PrintkLayout {
   const { offset, size } = vmcoreinfo;
   const descRing = offset('printk_ringbuffer.desc_ring');
@@ -42,7 +46,7 @@ export function decodePrintkLayout(vmcoreinfo: Vmcoreinfo): PrintkLayout {
   const counter = offset('atomic_long_t.counter');
   const block = offset('prb_desc.text_blk_lpos');
   const textLength = offset('printk_info.text_len');
-  return {
+  const layout: PrintkLayout = {
     ringPointer: vmcoreinfo.symbol('prb'),
     ring: {
       sizeBytes: size('printk_ringbuffer'),
@@ -69,4 +73,24 @@ export function decodePrintkLayout(vmcoreinfo: Vmcoreinfo): PrintkLayout {
       flagsAndLevel: textLength + 3,
     },
   };
+  checkMembers('printk_ringbuffer', layout.ring);
+  checkMembers('prb_desc', layout.desc);
+  checkMembers('printk_info', layout.info);
+  return layout;
+}
+
+/** Members have at most 8 bytes; none stands in the last 8 but those that are so long. */
+function checkMembers(name: string, members: { readonly sizeBytes: number }): void {
+  const { sizeBytes, ...offsets } = members;
+  for (const [member, offset] of Object.entries<number>(offsets)) {
+    if (sizeBytes > MAX_STRUCT_BYTES || offset + 8 > sizeBytes) {
+      throw new TorporError(
+        'E_VMCOREINFO',
+        `${name}.${member} at ${offset} is not inside ${sizeBytes} bytes`,
+        {
+          facts: { structure: name, member, offset, sizeBytes },
+        },
+      );
+    }
+  }
 }

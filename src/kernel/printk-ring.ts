@@ -1,5 +1,7 @@
 import { hex } from '../base/units.ts';
+import { BLOCK_HEAD_BYTES, locateTextBlock } from './printk-block.ts';
 import type { PrintkLayout } from './printk-layout.ts';
+import { openVirtualArea } from './virtual-area.ts';
 import type { KernelAddressSpace } from './virtual-memory.ts';
 
 /**
@@ -46,12 +48,8 @@ export type PrintkText = { readonly text: string } | 'lost' | 'damaged';
 
 const STATES = ['reserved', 'committed', 'finalized', 'reusable'] as const;
 const ID_BITS = 62;
-/** Every text block starts with the id of its descriptor; blocks are aligned to it. */
-const BLOCK_HEAD_BYTES = 8;
 /** LOG_BUF_LEN_MAX is 2 GiB; a descriptor is made for each 32 bytes of text (PRB_AVGBITS 5). */
 const MAX_TEXT_BITS = 31;
-const MAX_STRUCT_BYTES = 4096;
-const AHEAD_BYTES = 16 * 1024;
 
 /**
  * Whether an id and a sequence number belong to the same record: they differ by the number of places,
@@ -68,21 +66,15 @@ export function openPrintkRing(space: KernelAddressSpace, layout: PrintkLayout):
   if (place === null) return `the pointer to the ring at ${hex(layout.ringPointer)} is unreadable`;
   const head = view(space, place, ring.sizeBytes);
   if (head === null) return `the ring at ${hex(place)} is unreadable`;
-  if (!fits(Object.values(ring), ring.sizeBytes) || !fits(Object.values(desc), desc.sizeBytes)) {
-    return 'VMCOREINFO gives an impossible layout of the ring';
-  }
-  if (!fits(Object.values(info), info.sizeBytes))
-    return 'VMCOREINFO gives an impossible layout of printk_info';
-
   const countBits = head.getUint32(ring.descCountBits, true);
   const textBits = head.getUint32(ring.textSizeBits, true);
   if (textBits > MAX_TEXT_BITS || textBits - countBits < 3 || textBits - countBits > 8) {
     return `the ring claims 2^${countBits} records in 2^${textBits} bytes`;
   }
   const descCount = 2 ** countBits;
-  const descs = openArea(space, head.getBigUint64(ring.descs, true), descCount * desc.sizeBytes);
-  const infos = openArea(space, head.getBigUint64(ring.infos, true), descCount * info.sizeBytes);
-  const text = openArea(space, head.getBigUint64(ring.text, true), 2 ** textBits);
+  const descs = openVirtualArea(space, head.getBigUint64(ring.descs, true), descCount * desc.sizeBytes);
+  const infos = openVirtualArea(space, head.getBigUint64(ring.infos, true), descCount * info.sizeBytes);
+  const text = openVirtualArea(space, head.getBigUint64(ring.text, true), 2 ** textBits);
 
   return {
     descCount,
@@ -114,7 +106,7 @@ export function openPrintkRing(space: KernelAddressSpace, layout: PrintkLayout):
       };
     },
     readText(desc, lengthBytes) {
-      const block = locateBlock(desc, textBits);
+      const block = locateTextBlock(desc.begin, desc.next, textBits);
       if (typeof block === 'string') return block;
       if (block.sizeBytes === 0) return { text: '' };
       const room = block.sizeBytes - BLOCK_HEAD_BYTES;
@@ -124,56 +116,6 @@ export function openPrintkRing(space: KernelAddressSpace, layout: PrintkLayout):
       return { text: Buffer.from(bytes.subarray(BLOCK_HEAD_BYTES)).toString('utf8') };
     },
   };
-}
-
-/**
- * Where a text block lies in the ring: get_data() of printk_ringbuffer.c. A block that would cross the end
- * of the ring lies at its beginning; since 6.19 one may end exactly at the end.
- */
-function locateBlock(
-  { begin, next }: PrintkDesc,
-  textBits: number,
-): { start: number; sizeBytes: number } | 'lost' | 'damaged' {
-  // Bit 0 marks a record without a block: 3 for an empty line, 1 for no room.
-  if ((begin & next & 1n) === 1n) return begin === 3n && next === 3n ? { start: 0, sizeBytes: 0 } : 'lost';
-  if (begin % 8n !== 0n || next % 8n !== 0n) return 'damaged';
-  const wrapOf = (position: bigint): bigint => BigInt.asUintN(64, position) >> BigInt(textBits);
-  const indexOf = (position: bigint): number => Number(BigInt.asUintN(textBits, position));
-  const ringBytes = 2 ** textBits;
-  const length = BigInt.asUintN(64, next - begin);
-  let block: { start: number; sizeBytes: number };
-  if (wrapOf(begin) === wrapOf(next - 1n)) {
-    if (length === 0n || length > BigInt(ringBytes)) return 'damaged';
-    block = { start: indexOf(begin), sizeBytes: Number(length) };
-  } else if (wrapOf(begin + BigInt(ringBytes)) === wrapOf(next - 1n)) {
-    block = { start: 0, sizeBytes: indexOf(next) };
-  } else {
-    return 'damaged';
-  }
-  return block.sizeBytes < BLOCK_HEAD_BYTES ? 'damaged' : block;
-}
-
-/** Virtual memory by offset. Reads ahead, as neighbours are asked for one after the other. */
-type Area = (offset: number, sizeBytes: number) => Uint8Array | null;
-
-function openArea(space: KernelAddressSpace, address: bigint, areaBytes: number): Area {
-  let start = 0;
-  let ahead: Uint8Array | null = null;
-  return (offset, sizeBytes) => {
-    const isInside = ahead !== null && offset >= start && offset + sizeBytes <= start + ahead.byteLength;
-    if (!isInside) {
-      const from = address + BigInt(offset);
-      start = offset;
-      ahead = space.readVirtual(from, Math.max(sizeBytes, Math.min(AHEAD_BYTES, areaBytes - offset)));
-      // A hole in the memory ahead must not hide what lies before it.
-      ahead ??= space.readVirtual(from, sizeBytes);
-    }
-    return ahead?.subarray(offset - start, offset - start + sizeBytes) ?? null;
-  };
-}
-
-function fits(offsets: readonly number[], sizeBytes: number): boolean {
-  return sizeBytes <= MAX_STRUCT_BYTES && offsets.every((offset) => offset <= sizeBytes);
 }
 
 function viewOf(bytes: Uint8Array): DataView {

@@ -49,7 +49,12 @@ export const HEADER_MAGIC = 0x5372_6448;
 export const MINIMUM_PROTOCOL = 0x020c;
 
 /** Bits of extendedLoadFlags (arch/x86/include/uapi/asm/bootparam.h). */
-export const XLF = { kernel64: 1 << 0, above4G: 1 << 1, fiveLevel: 1 << 5, fiveLevelEnabled: 1 << 6 } as const;
+export const XLF = {
+  kernel64: 1 << 0,
+  above4G: 1 << 1,
+  fiveLevel: 1 << 5,
+  fiveLevelEnabled: 1 << 6,
+} as const;
 
 /** The protected-mode kernel starts with 512 bytes of 32-bit code; then the 64-bit entry point. */
 export const ENTRY_64_OFFSET = 0x200;

@@ -49,7 +49,7 @@ export class KernelAddressSpace {
 
   /** The physical address behind a virtual one; null when it is not mapped or its tables are unreadable. */
   translate(address: bigint): PhysAddr | null {
-    const page = Number(BigInt.asUintN(64, address) >> PAGE_BITS);
+    const page = pageNumberOf(address);
     let base = this.#pages.get(page);
     if (base === undefined) {
       base = this.#walk(address);
@@ -77,7 +77,12 @@ export class KernelAddressSpace {
         length += Math.min(sizeBytes - done - length, PAGE_BYTES);
       }
       const piece = this.#readPhysical(start, length);
-      if (piece === null) return null;
+      if (piece === null) {
+        // Asked for again and again in a damaged ring: do not try a second time.
+        const isOnePage = length <= PAGE_BYTES - (start % PAGE_BYTES);
+        if (isOnePage) this.#pages.set(pageNumberOf(address + BigInt(done)), null);
+        return null;
+      }
       pieces.push(piece);
       done += length;
     }
@@ -117,4 +122,8 @@ export class KernelAddressSpace {
       return null;
     }
   }
+}
+
+function pageNumberOf(address: bigint): number {
+  return Number(BigInt.asUintN(64, address) >> PAGE_BITS);
 }

@@ -4,6 +4,7 @@ import { kernelSize, MIB } from '../base/units.ts';
 import { findAcpiRsdp } from '../kernel/acpi-rsdp.ts';
 import { decodeBzImage } from '../kernel/bzimage.ts';
 import { configFilesOf, findKernelConfig } from '../kernel/kernel-config.ts';
+import { SLOT_HEADER_BYTES } from '../kernel/guest-memory-map.ts';
 import { type PlacedKernel, placeKernel } from '../kernel/place-kernel.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
@@ -100,7 +101,7 @@ export function loadSlot(sys: Sys, switchboard: Switchboard, plan: BootPlan): vo
   for (const range of [slot.memory, ...(slot.low === null ? [] : [slot.low])]) {
     const region = sys.mapPhysical(range);
     // SAFETY: the slot is empty: no kernel runs or sleeps in it, and its ranges are the plan's.
-    region.bytes.fill(0);
+    region.bytes.fill(0, 0, SLOT_HEADER_BYTES);
     for (const write of placed.writes) {
       if (write.destination < range.start || write.destination >= range.end) continue;
       region.bytes.set(write.bytes, write.destination - range.start);

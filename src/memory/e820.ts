@@ -43,10 +43,14 @@ export function decodeE820Type(code: number): FirmwareType {
 export function decodeE820(bootParams: Uint8Array): FirmwareRange[] {
   const count = bootParams[E820_COUNT_OFFSET] ?? 0;
   if (count > E820_MAX_ENTRIES || E820_TABLE_OFFSET + count * E820_ENTRY_BYTES > bootParams.byteLength) {
-    throw new TorporError('E_FIRMWARE_MAP', `boot_params of ${bootParams.byteLength} bytes cannot hold ${count} e820 rows`, {
-      facts: { rows: count, bytes: bootParams.byteLength },
-      hint: 'read all 4096 bytes of /sys/kernel/boot_params/data',
-    });
+    throw new TorporError(
+      'E_FIRMWARE_MAP',
+      `boot_params of ${bootParams.byteLength} bytes cannot hold ${count} e820 rows`,
+      {
+        facts: { rows: count, bytes: bootParams.byteLength },
+        hint: 'read all 4096 bytes of /sys/kernel/boot_params/data',
+      },
+    );
   }
   const ranges: FirmwareRange[] = [];
   for (let row = 0; row < count; row += 1) {
@@ -55,7 +59,11 @@ export function decodeE820(bootParams: Uint8Array): FirmwareRange[] {
     const end = entry.start + entry.sizeBytes;
     if (end > BigInt(PHYS_ADDR_LIMIT)) {
       throw new TorporError('E_FIRMWARE_MAP', `e820 row ${row} reaches beyond 52 bits`, {
-        facts: { row, start: `0x${entry.start.toString(16)}`, sizeBytes: `0x${entry.sizeBytes.toString(16)}` },
+        facts: {
+          row,
+          start: `0x${entry.start.toString(16)}`,
+          sizeBytes: `0x${entry.sizeBytes.toString(16)}`,
+        },
       });
     }
     ranges.push({ start: physAddr(entry.start), end: physAddr(end), type: decodeE820Type(entry.type) });
@@ -79,8 +87,12 @@ export function encodeE820(bootParams: Uint8Array, map: FirmwareMap): void {
 /** Throws E_FIRMWARE_MAP when a map has more rows than struct boot_params holds. */
 export function checkE820Rows(map: FirmwareMap): void {
   if (map.length <= E820_MAX_ENTRIES) return;
-  throw new TorporError('E_FIRMWARE_MAP', `the memory map has ${map.length} ranges; a kernel is given at most 128`, {
-    facts: { ranges: map.length, limit: E820_MAX_ENTRIES },
-    hint: 'plan fewer slots, or slots in one piece',
-  });
+  throw new TorporError(
+    'E_FIRMWARE_MAP',
+    `the memory map has ${map.length} ranges; a kernel is given at most 128`,
+    {
+      facts: { ranges: map.length, limit: E820_MAX_ENTRIES },
+      hint: 'plan fewer slots, or slots in one piece',
+    },
+  );
 }

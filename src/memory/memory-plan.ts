@@ -1,7 +1,14 @@
 import type { PhysRange } from '../base/ranges.ts';
 
 /** How the firmware (e820, UEFI) describes a physical range. */
-export type FirmwareType = 'usable' | 'reserved' | 'acpi' | 'nvs' | 'unusable' | 'persistent' | 'soft-reserved';
+export type FirmwareType =
+  | 'usable'
+  | 'reserved'
+  | 'acpi'
+  | 'nvs'
+  | 'unusable'
+  | 'persistent'
+  | 'soft-reserved';
 
 export interface FirmwareRange extends PhysRange {
   readonly type: FirmwareType;

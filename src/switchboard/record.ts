@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { TorporError } from '../base/errors.ts';
-import { contains, type PhysRange, rangeOf } from '../base/ranges.ts';
-import { hex, PHYS_ADDR_LIMIT, type PhysAddr, physAddr } from '../base/units.ts';
+import type { PhysRange } from '../base/ranges.ts';
+import { hex, KIB, PHYS_ADDR_LIMIT, type PhysAddr, physAddr } from '../base/units.ts';
 import {
   FLAG,
   OFFSET,
@@ -43,15 +43,23 @@ export type SlotDescription = Omit<SlotRecord, 'index' | 'state' | 'entry' | 'ar
 export const HOME_MEMORY: PhysRange = { start: physAddr(0), end: physAddr(PHYS_ADDR_LIMIT) };
 
 const STATE_NAMES = Object.keys(STATE) as SlotState[];
+/** Kernels write one page; a larger note is none (src/kernel/vmcoreinfo.ts). */
+const MAX_VMCOREINFO_BYTES = 64 * KIB;
+/** The last millisecond of ECMAScript's Date. */
+const MAX_TIME_MS = 8.64e15;
 
-function impossible(slot: number, field: string, value: bigint | number): TorporError {
+/** E_SWITCHBOARD_VALUE for a field of a slot's record. */
+export function impossible(slot: number, field: string, value: bigint | number): TorporError {
   return new TorporError('E_SWITCHBOARD_VALUE', `slot ${slot} has an impossible ${field}: ${hex(value)}`, {
     facts: { slot, field, value: hex(value) },
     hint: 'do not switch; save your work and restart the machine',
   });
 }
 
-/** Reads record `slot` out of the switchboard's bytes and checks every value (see the invariants). */
+/**
+ * Reads record `slot` out of the switchboard's bytes and checks every value by itself; whether it
+ * agrees with the plan is for checkPlace().
+ */
 export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord {
   const bytes = switchboard.subarray(
     OFFSET.records + slot * RECORD_BYTES,
@@ -74,11 +82,18 @@ export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord 
     if (value > BigInt(PHYS_ADDR_LIMIT)) throw impossible(slot, field, value);
     return physAddr(value);
   };
-  const memory = { start: address('memory', raw.memoryStart), end: address('memory', raw.memoryEnd) };
-  if (memory.end <= memory.start) throw impossible(slot, 'memory', raw.memoryEnd);
+  const range = (field: string, start: bigint, end: bigint): PhysRange => {
+    if (end <= start) throw impossible(slot, field, end);
+    return { start: address(field, start), end: address(field, end) };
+  };
+  const atMost = (field: string, value: bigint, limit: number): number => {
+    if (value > BigInt(limit)) throw impossible(slot, field, value);
+    return Number(value);
+  };
+  const memory = range('memory', raw.memoryStart, raw.memoryEnd);
   const entry = address('entry', raw.entry);
   const argument = address('argument', raw.argument);
-  const owns = (value: PhysAddr): boolean => contains(memory, rangeOf(value, 1));
+  const owns = (value: PhysAddr): boolean => value >= memory.start && value < memory.end;
   if ((state === 'loaded' || state === 'parked') && (entry === 0 || !owns(entry)))
     throw impossible(slot, 'entry', raw.entry);
   if (state === 'loaded' && !owns(argument)) throw impossible(slot, 'argument', raw.argument);
@@ -89,15 +104,15 @@ export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord 
     argument,
     stub: address('stub', raw.stub),
     memory,
-    low:
-      raw.lowEnd === 0n
-        ? null
-        : { start: address('low slice', raw.lowStart), end: address('low slice', raw.lowEnd) },
+    low: raw.lowEnd === 0n ? null : range('low slice', raw.lowStart, raw.lowEnd),
     vmcoreinfo:
       raw.vmcoreinfoAddress === 0n
         ? null
-        : { address: address('vmcoreinfo', raw.vmcoreinfoAddress), sizeBytes: Number(raw.vmcoreinfoBytes) },
-    sinceMs: Number(raw.sinceMs),
+        : {
+            address: address('vmcoreinfo', raw.vmcoreinfoAddress),
+            sizeBytes: atMost('size of vmcoreinfo', raw.vmcoreinfoBytes, MAX_VMCOREINFO_BYTES),
+          },
+    sinceMs: atMost('time', raw.sinceMs, MAX_TIME_MS),
     joined: (raw.flags & FLAG.joined) !== 0,
     crashArmed: (raw.flags & FLAG.crashArmed) !== 0,
     name: raw.name,

@@ -4,6 +4,7 @@ import { hex, PAGE_BYTES, type PhysAddr, physAddr } from '../base/units.ts';
 import type { FirmwareMap, MemoryPlan } from '../memory/memory-plan.ts';
 import type { MappedRegion } from '../sys/sys.ts';
 import { readBlock, writeBlock } from './block.ts';
+import { checkPlace } from './check-place.ts';
 import { encodeTrampoline } from './code.ts';
 import {
   CONTROL,
@@ -16,6 +17,7 @@ import {
   MAX_SLOTS,
   OFFSET,
   PLAN_BLOCK_BYTES,
+  STATE,
   SWITCHBOARD_BYTES,
   SWITCHBOARD_MAGIC,
   SWITCHBOARD_VERSION,
@@ -25,6 +27,7 @@ import { decodePlanBlock, encodePlanBlock } from './plan-block.ts';
 import {
   decodeRecord,
   HOME_MEMORY,
+  impossible,
   type SlotDescription,
   type SlotRecord,
   writeDescription,
@@ -61,7 +64,8 @@ export class Switchboard {
   private constructor(region: MappedRegion) {
     const bytes = region.bytes;
     const header = checkHeader(bytes, region.range.start);
-    const block = decodePlanBlock(readBlock(area(bytes, OFFSET.plan, PLAN_BLOCK_BYTES), 'plan'));
+    const json = readBlock(area(bytes, OFFSET.plan, PLAN_BLOCK_BYTES), 'plan');
+    const block = decodePlanBlock(json, region.range, header.slots);
     this.#bytes = bytes;
     this.base = region.range.start;
     this.plan = block.plan;
@@ -73,8 +77,11 @@ export class Switchboard {
   /** A view of the switchboard in `region`; everything is checked. Throws E_SWITCHBOARD_*. */
   static open(region: MappedRegion): Switchboard {
     const switchboard = new Switchboard(region);
-    switchboard.control();
-    switchboard.records();
+    const { current } = switchboard.control();
+    for (const { index, state } of switchboard.records()) {
+      // Invariant 1.
+      if ((state === 'running') !== (index === current)) throw impossible(index, 'state', STATE[state]);
+    }
     return switchboard;
   }
 
@@ -132,28 +139,28 @@ export class Switchboard {
 
   control(): ControlState {
     const raw = CONTROL.decode(this.#bytes, OFFSET.control);
-    const slot = (field: 'current' | 'target' | 'crashSlot' | 'previous'): number => {
-      if (raw[field] >= BigInt(this.slots)) {
-        throw new TorporError(
-          'E_SWITCHBOARD_VALUE',
-          `the switchboard's ${field} is no slot: ${hex(raw[field])}`,
-          {
-            facts: { field, value: hex(raw[field]) },
-            hint: 'do not switch; save your work and restart the machine',
-          },
-        );
-      }
-      return Number(raw[field]);
+    const below = (field: Exclude<keyof typeof raw, `tsc${string}`>, limit: number): number => {
+      if (raw[field] < BigInt(limit)) return Number(raw[field]);
+      throw new TorporError(
+        'E_SWITCHBOARD_VALUE',
+        `the switchboard's ${field} is impossible: ${hex(raw[field])}`,
+        {
+          facts: { field, value: hex(raw[field]) },
+          hint: 'do not switch; save your work and restart the machine',
+        },
+      );
     };
+    const slot = (field: 'current' | 'target' | 'crashSlot' | 'previous'): number => below(field, this.slots);
     const modes = Object.keys(LEAVE_MODE) as LeaveMode[];
+    const mode = below('mode', modes.length + 1);
     return {
       current: slot('current'),
       target: slot('target'),
       crashSlot: slot('crashSlot'),
-      sequence: Number(raw.sequence),
+      sequence: below('sequence', Number.MAX_SAFE_INTEGER),
       previous: slot('previous'),
-      mode: modes.find((name) => BigInt(LEAVE_MODE[name]) === raw.mode) ?? null,
-      refused: raw.refusal !== 0n,
+      mode: modes.find((name) => LEAVE_MODE[name] === mode) ?? null,
+      refused: below('refusal', 2) === 1,
       tscLeave: raw.tscLeave,
       tscEnter: raw.tscEnter,
       tscExit: raw.tscExit,
@@ -161,7 +168,9 @@ export class Switchboard {
   }
 
   record(slot: number): SlotRecord {
-    return decodeRecord(this.#bytes, slot);
+    const record = decodeRecord(this.#bytes, slot);
+    checkPlace(record, this.base, this.plan);
+    return record;
   }
 
   records(): SlotRecord[] {

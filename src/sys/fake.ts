@@ -7,6 +7,10 @@ interface FakeOptions {
   readonly release?: string;
   /** Files by path; directories follow from the paths. */
   readonly files?: Record<string, string | Uint8Array>;
+  /** Symbolic links: path to target. */
+  readonly links?: Record<string, string>;
+  /** Files and directories that this user may neither read nor write. */
+  readonly denied?: readonly string[];
   /** Physical ranges that can be mapped, all zero at the start. */
   readonly memory?: readonly PhysRange[];
 }
@@ -24,9 +28,15 @@ export class FakeSys implements Sys {
   onReboot: () => void = () => {};
   /** Makes kexec_load fail with this errno. */
   kexecErrno: string | undefined;
+  /** What the probe for KEXEC_JUMP gives. */
+  jumpProbeErrno = 'EFAULT';
+  jumpProbes = 0;
   syncs = 0;
+  /** The clock of the kernel log; each line takes a millisecond. */
+  logMs = 0;
   readonly stopped: string[] = [];
-  #tsc = 1000n;
+  /** Nanoseconds, and ticks of the TSC: the processor has 1 GHz. Every look at it takes a while. */
+  #clock = 1000n;
   readonly #options: FakeOptions;
   readonly #memory: { range: PhysRange; bytes: Uint8Array }[];
 
@@ -39,18 +49,43 @@ export class FakeSys implements Sys {
   effectiveUid(): number {
     return this.#options.uid ?? 0;
   }
+  #checkDenied(path: string, call = 'read'): void {
+    if (this.#options.denied?.includes(path) !== true) return;
+    throw new TorporError('E_SYSCALL', `cannot ${call} ${path}: EACCES`, {
+      facts: { call, path, errno: 'EACCES' },
+    });
+  }
   readTextFile(path: string): string | null {
+    this.#checkDenied(path);
     const content = this.files.get(path);
     return content === undefined ? null : Buffer.from(content).toString('utf8');
   }
   readBinaryFile(path: string): Uint8Array | null {
+    this.#checkDenied(path);
     const content = this.files.get(path);
     return content === undefined ? null : Buffer.from(content);
   }
+  readFileRange(path: string, offset: bigint, sizeBytes: number): Uint8Array | null {
+    return this.readBinaryFile(path)?.subarray(Number(offset), Number(offset) + sizeBytes) ?? null;
+  }
+  readLink(path: string): string | null {
+    this.#checkDenied(path);
+    return this.#options.links?.[path] ?? null;
+  }
+  /** What is written to /dev/kmsg becomes a line of the kernel log, as dmesg shows it. */
   writeTextFile(path: string, content: string): void {
-    this.files.set(path, content);
+    this.#checkDenied(path, 'write');
+    if (path === '/dev/kmsg') this.log(content.replace(/^<\d+>/, '').trimEnd());
+    else this.files.set(path, content);
+  }
+  /** Adds a line to the kernel log. */
+  log(text: string): void {
+    this.logMs += 1;
+    const before = this.files.get('/dev/kmsg') ?? '';
+    this.files.set('/dev/kmsg', `${before}<6>[${(this.logMs / 1000).toFixed(6).padStart(12)}] ${text}\n`);
   }
   listDirectory(path: string): string[] {
+    this.#checkDenied(path);
     const inside = [...this.files.keys()].filter((name) => name.startsWith(`${path}/`));
     return [...new Set(inside.map((name) => name.slice(path.length + 1).split('/')[0]!))].toSorted();
   }
@@ -61,6 +96,9 @@ export class FakeSys implements Sys {
     return this.#options.release ?? '6.12.0-fake';
   }
   mapPhysical(range: PhysRange): { range: PhysRange; bytes: Uint8Array; close(): void } {
+    if (this.effectiveUid() !== 0) {
+      throw new TorporError('E_NOT_ROOT', 'cannot open /dev/mem: EACCES', { facts: { errno: 'EACCES' } });
+    }
     const home = this.#memory.find((piece) => contains(piece.range, range));
     if (home === undefined) {
       throw new TorporError('E_DEVMEM_REFUSED', `the kernel refuses to map ${formatRange(range)}: EPERM`, {
@@ -78,6 +116,10 @@ export class FakeSys implements Sys {
     if (segments.length === 0) this.images.delete(kind);
     else this.images.set(kind, { entry, segments });
   }
+  probeKexecJump(): string {
+    this.jumpProbes += 1;
+    return this.jumpProbeErrno;
+  }
   rebootKexec(): void {
     this.onReboot();
   }
@@ -91,10 +133,11 @@ export class FakeSys implements Sys {
     this.syncs += 1;
   }
   readTsc(): bigint {
-    this.#tsc += 1000n;
-    return this.#tsc;
+    this.#clock += 1000n;
+    return this.#clock;
   }
   monotonicNs(): bigint {
-    return this.#tsc;
+    this.#clock += 100_000n;
+    return this.#clock;
   }
 }

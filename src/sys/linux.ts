@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { TorporError } from '../base/errors.ts';
 import { formatRange, type PhysRange, sizeOf } from '../base/ranges.ts';
@@ -32,14 +32,18 @@ export function openLinux(): Sys {
     effectiveUid: () => process.geteuid?.() ?? -1,
     readTextFile: (path) => readFile(path)?.toString('utf8') ?? null,
     readBinaryFile: readFile,
+    readFileRange,
+    readLink: (path) => withPath('readlink', path, () => readlinkSync(path)),
     writeTextFile: (path, content) => {
-      withPath('write', path, () => writeFileSync(path, content));
+      if (withPath('write', path, () => writeFileSync(path, content)) !== null) return;
+      throw fileFailure('write', path, 'ENOENT');
     },
     listDirectory: (path) => withPath('readdir', path, () => readdirSync(path).toSorted()) ?? [],
     readKernelLog,
     kernelRelease: release,
     mapPhysical,
     kexecLoad,
+    probeKexecJump,
     rebootKexec: () => {
       check('reboot', syscall(SYS_REBOOT, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, 0, 0, 0));
     },
@@ -60,6 +64,24 @@ function readFile(path: string): Buffer | null {
   return withPath('read', path, () => readFileSync(path));
 }
 
+function readFileRange(path: string, offset: bigint, sizeBytes: number): Uint8Array | null {
+  return withPath('read', path, () => {
+    const fd = openSync(path, 'r');
+    try {
+      const bytes = new Uint8Array(sizeBytes);
+      let done = 0;
+      while (done < sizeBytes) {
+        const count = readSync(fd, bytes, done, sizeBytes - done, offset + BigInt(done));
+        if (count === 0) break;
+        done += count;
+      }
+      return bytes.subarray(0, done);
+    } finally {
+      closeSync(fd);
+    }
+  });
+}
+
 /** `SYSLOG_ACTION_READ_ALL` and `SYSLOG_ACTION_SIZE_BUFFER` of syslog(2). */
 function readKernelLog(): string[] {
   const sizeBytes = syscall(SYS_SYSLOG, 10, 0, 0, 0, 0, 0);
@@ -68,7 +90,7 @@ function readKernelLog(): string[] {
   try {
     const length = syscall(SYS_SYSLOG, 3, buffer.address, sizeBytes, 0, 0, 0);
     if (length < 0) return [];
-    return Buffer.from(buffer.bytes.subarray(0, length)).toString('utf8').split('\n');
+    return Buffer.from(buffer.bytes.subarray(0, length)).toString('utf8').trimEnd().split('\n').map((line) => line.replace(/^<\d+>/, ''));
   } finally {
     buffer.unmap();
   }
@@ -81,10 +103,7 @@ function withPath<T>(call: string, path: string, action: () => T): T | null {
   } catch (cause) {
     const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
     if (errno === 'ENOENT' || errno === 'ENODEV' || errno === 'ESRCH') return null;
-    throw new TorporError('E_SYSCALL', `cannot ${call} ${path}: ${errno}`, {
-      facts: { call, path, errno },
-      cause,
-    });
+    throw fileFailure(call, path, errno, cause);
   }
 }
 
@@ -192,4 +211,15 @@ function kexecLoad(kind: KexecKind, entry: number, segments: readonly KexecSegme
   } finally {
     for (const mapping of [table, ...buffers]) mapping.unmap();
   }
+}
+
+/** No process has this page: the kernel's half of the addresses. */
+const UNREADABLE = 0xffff_ffff_ffff_f000n;
+
+function probeKexecJump(): string {
+  // SAFETY: one segment that cannot be copied in: EFAULT before any image is touched, both with
+  // memdup_user() (5.15 and later) and in kimage_alloc_init() (before). Zero segments would unload.
+  const flags = KEXEC_ARCH_X86_64 | KEXEC_FLAGS.jump;
+  const result = syscall(SYS_KEXEC_LOAD, 0, 1, UNREADABLE, flags, 0, 0);
+  return result >= 0 ? '' : lastErrno();
 }

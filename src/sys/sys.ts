@@ -34,6 +34,10 @@ export interface Sys {
   /** A whole text file, as of /proc and /sys. Null when it does not exist. */
   readTextFile(path: string): string | null;
   readBinaryFile(path: string): Uint8Array | null;
+  /** Up to `sizeBytes` bytes from `offset` on, fewer at the end of the file. Null when it does not exist. */
+  readFileRange(path: string, offset: bigint, sizeBytes: number): Uint8Array | null;
+  /** Where a symbolic link points. Null when it does not exist. */
+  readLink(path: string): string | null;
   writeTextFile(path: string, content: string): void;
   /** Names in a directory, sorted; empty when it does not exist. */
   listDirectory(path: string): string[];
@@ -47,6 +51,13 @@ export interface Sys {
 
   /** `kexec_load(2)`. An empty list of segments unloads. */
   kexecLoad(kind: KexecKind, entry: PhysAddr, segments: readonly KexecSegment[]): void;
+  /**
+   * Asks for a `jump` image with a list of segments that cannot be read; returns the errno's name.
+   * Nothing is loaded and a loaded image stays. EFAULT: this kernel has KEXEC_JUMP; EINVAL: it
+   * has not (the flags are checked first: kernel/kexec.c, kexec_load_check). Uses up one of
+   * kernel.kexec_load_limit_reboot where that is set.
+   */
+  probeKexecJump(): string;
   /**
    * `reboot(LINUX_REBOOT_CMD_KEXEC)`. With a `jump` image loaded it returns when somebody has
    * jumped back; with a `leave` image it does not return.

@@ -23,8 +23,8 @@ export function jump(sys: Sys, switchboard: Switchboard, target: number): Arriva
   loadJumpImage(sys, switchboard.base, self);
   sys.sync();
   const before = switchboard.control().sequence;
-  markLog(sys, 'leave');
   switchboard.setTarget(target, sys.readTsc());
+  markLog(sys, 'leave');
   try {
     sys.rebootKexec();
   } catch (cause) {

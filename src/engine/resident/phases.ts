@@ -1,8 +1,7 @@
-import { readKernelLog } from '../../kernel/kernel-log.ts';
 import type { SlotRecord } from '../../switchboard/record.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { LOG_MARKS } from './log-marks.ts';
-import { readSlotMemory } from './slot-memory.ts';
+import { readSlotLog } from './slot-log.ts';
 
 /** A line of a kernel log: milliseconds on that kernel's clock, and its text. */
 export interface TimedLine {
@@ -26,19 +25,13 @@ export function departurePhases(
   leaver: SlotRecord,
   totalMs: number,
 ): { freeze: number; devices: number; cpus: number } | null {
-  if (leaver.vmcoreinfo === null) return null;
-  const memory = readSlotMemory(sys, leaver);
   try {
-    const records = readKernelLog(memory, leaver.vmcoreinfo, { last: LAST_RECORDS });
-    return splitDeparture(
-      records.map((record) => ({ ms: Number(record.timestampNs) / 1e6, text: record.text })),
-      totalMs,
-    );
+    const records = readSlotLog(sys, leaver, LAST_RECORDS);
+    const lines = records.map(({ timestampNs, text }) => ({ ms: Number(timestampNs) / 1e6, text }));
+    return splitDeparture(lines, totalMs);
   } catch {
     // The log is another kernel's and only serves the figures: a switch that worked must not fail on it.
     return null;
-  } finally {
-    memory.close();
   }
 }
 
@@ -64,7 +57,7 @@ export function resumePhases(
   totalMs: number,
 ): { cpus: number; devices: number; tasks: number } | null {
   const lines = log.flatMap((line) => {
-    const match = /^(?:<\d+>)?\[\s*(\d+\.\d+)\](?:\[[^\]]*\])? (.*)$/.exec(line);
+    const match = /^\[\s*(\d+\.\d+)\](?:\[[^\]]*\])? (.*)$/.exec(line);
     return match ? [{ ms: Number(match[1]) * 1000, text: match[2]! }] : [];
   });
   const end = lines.findLastIndex((line) => line.text === LOG_MARKS.arrive);

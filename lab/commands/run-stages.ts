@@ -1,0 +1,36 @@
+import { Listr } from 'listr2';
+import type { Stage } from '../machine/stage.ts';
+
+/**
+ * Runs stages one after the other and shows them on standard error: live lines on a terminal,
+ * otherwise one plain line at each beginning and end. Standard output is for results.
+ */
+export async function runStages(stages: readonly Stage[]): Promise<void> {
+  if (process.stderr.isTTY === true && process.stdout.isTTY === true) return await runLive(stages);
+  for (const { title, run } of stages) {
+    const started = performance.now();
+    let last = '';
+    await run((text) => {
+      // A line per percent would drown a log; the words before the figure tell enough.
+      const words = text.replace(/ \d+ ?%?$/, '');
+      if (words !== last) process.stderr.write(`  ${title}: ${words}\n`);
+      last = words;
+    });
+    process.stderr.write(`✓ ${title} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
+  }
+}
+
+async function runLive(stages: readonly Stage[]): Promise<void> {
+  const tasks = stages.map(({ title, run }) => ({
+    title,
+    task: async (_: unknown, task: { output: string }): Promise<void> =>
+      await run((text) => {
+        task.output = text;
+      }),
+  }));
+  await new Listr(tasks, { rendererOptions: { timer: { condition: true, field: formatSeconds } } }).run();
+}
+
+function formatSeconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`;
+}

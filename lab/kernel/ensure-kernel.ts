@@ -1,0 +1,68 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cached } from '../build/cache.ts';
+import { type ReportBuild, reportNothing } from '../build/progress.ts';
+import { buildKernel, labConfig } from './build-kernel.ts';
+import { findKernelSource, unpackKernelSource } from './kernel-source.ts';
+import { describeToolchain, requireToolchain } from './toolchain.ts';
+import { KERNEL_VERSIONS, type KernelVersion, type KernelVersionName } from './versions.ts';
+
+/** Counts up when the way of building changes in a way that its other inputs do not show. */
+const RECIPE = 1;
+
+export interface LabKernel {
+  readonly name: KernelVersionName;
+  /** Debian's version of the source package. */
+  readonly packageVersion: string;
+  /** What `uname -r` says. */
+  readonly release: string;
+  /** Paths in the cache: read them, do not change them. */
+  readonly bzImage: string;
+  readonly config: string;
+  readonly systemMap: string;
+}
+
+/**
+ * The lab's kernel of that version, from the cache or built now (minutes). It is built anew when
+ * Debian's source, the configuration or the compiler changes.
+ */
+export async function ensureKernel(
+  name: KernelVersionName,
+  report: ReportBuild = reportNothing,
+  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<LabKernel> {
+  await requireToolchain();
+  const kernel: KernelVersion = KERNEL_VERSIONS[name];
+  const source = await findKernelSource(kernel, { report, signal });
+  const config = await labConfig(kernel);
+  const inputs = { recipe: RECIPE, package: kernel.package, version: source.version, config };
+  const directory = await cached(
+    'kernel',
+    { ...inputs, ...(await describeToolchain()) },
+    async (outputDirectory) => {
+      const sourceDirectory = join(outputDirectory, 'source');
+      await unpackKernelSource(source, sourceDirectory, { report, signal });
+      const objectDirectory = join(outputDirectory, 'objects');
+      await buildKernel({
+        kernel,
+        sourceDirectory,
+        objectDirectory,
+        outputDirectory,
+        config,
+        report,
+        signal,
+      });
+      await rm(sourceDirectory, { recursive: true });
+    },
+    report,
+    { signal },
+  );
+  return {
+    name,
+    packageVersion: source.version,
+    release: (await readFile(join(directory, 'release'), 'utf8')).trim(),
+    bzImage: join(directory, 'bzImage'),
+    config: join(directory, 'config'),
+    systemMap: join(directory, 'System.map'),
+  };
+}

@@ -1,0 +1,124 @@
+import { stringify } from 'smol-toml';
+import { kernelSize } from '../../src/base/units.ts';
+import { REGISTRY_DIRECTORY } from '../../src/machine/registry.ts';
+import type { LabConfig, OsConfig } from '../config/lab-config.ts';
+import type { Accelerator } from './accelerator.ts';
+import type { DiskSpec, MachineSpec, OsSpec } from './machine-spec.ts';
+import { GATEWAY, planAddress } from './qemu-arguments.ts';
+
+/** The tool disk's serial number, which the initramfs looks for. */
+export const TOOL_DISK = 'torpor-tool';
+/** Where home keeps what it boots the other OSes from. */
+const BOOT_DIRECTORY = '/boot/torpor';
+
+/** The files on the host that an OS is made of. */
+export interface OsFiles {
+  readonly kernel: string;
+  readonly initrd: string;
+  /** The machine's own copy of its disk; null for an OS that lives in its initrd. */
+  readonly disk: string | null;
+}
+
+export interface MachineParts {
+  readonly accel: Accelerator;
+  readonly uefi: MachineSpec['uefi'];
+  readonly memoryBytes: number;
+  /** The kernel arguments that make home keep the memory plan's ranges free. */
+  readonly planArguments: readonly string[];
+  readonly toolImage: string;
+  /** Home first, as in the configuration. */
+  readonly files: readonly OsFiles[];
+  /** Host ports that lead to the OSes' SSH, home first. */
+  readonly sshPorts: readonly number[];
+}
+
+/** The whole machine, from what was asked for and what was built. Pure. */
+export function planMachine(config: LabConfig, parts: MachineParts): MachineSpec {
+  const oses = [config.home, ...config.guests].map((os, number): OsSpec => {
+    const { kernel, initrd, disk } = parts.files[number]!;
+    return {
+      name: os.name,
+      number,
+      kernel,
+      initrd,
+      memoryBytes: os.memoryBytes,
+      kernelArguments: [
+        ...planKernelArguments(os, number, disk !== null),
+        ...(number === 0 ? parts.planArguments : []),
+      ],
+      address: planAddress(number),
+      sshPort: parts.sshPorts[number]!,
+    };
+  });
+  const own = oses.flatMap((os): DiskSpec[] => {
+    const path = parts.files[os.number]!.disk;
+    return path === null
+      ? []
+      : [{ os: os.name, serial: os.name, path, bus: chooseBus(config, os.number), readOnly: false }];
+  });
+  const toolBus = config.firmware === 'uefi' ? 'nvme' : 'virtio';
+  const tool: DiskSpec = { os: null, serial: TOOL_DISK, path: parts.toolImage, bus: toolBus, readOnly: true };
+  const { accel, uefi, memoryBytes } = parts;
+  return {
+    version: 1,
+    accel,
+    firmware: config.firmware,
+    uefi,
+    cpus: config.cpus,
+    memoryBytes,
+    disks: [...own, tool],
+    oses,
+  };
+}
+
+/** A UEFI machine has both kinds of disks of today's computers: AHCI for home and every other guest, NVMe for the rest. */
+function chooseBus(config: LabConfig, osNumber: number): DiskSpec['bus'] {
+  if (config.firmware === 'bios') return 'virtio';
+  return osNumber % 2 === 0 ? 'ahci' : 'nvme';
+}
+
+function planKernelArguments(os: OsConfig, number: number, hasDisk: boolean): string[] {
+  return [
+    // The last console is /dev/console; the first has the screen.
+    'console=tty0',
+    'console=ttyS0,115200',
+    // PS/2 mouse resume costs 0.2 to 4.6 s per switch (research/spike.md).
+    'i8042.noaux',
+    ...(hasDisk ? [`torpor.root=${os.name}`] : []),
+    `torpor.name=${os.name}`,
+    `torpor.ip=${planAddress(number)}/24`,
+    `torpor.gateway=${GATEWAY}`,
+    ...(os.cpus === null ? [] : [`nr_cpus=${os.cpus}`]),
+    ...os.args,
+  ];
+}
+
+/** A file that home's disk gets: copied from the host, or with the given text. */
+export type HomeFile = { readonly to: string; readonly mode: number } & (
+  | { readonly from: string }
+  | { readonly text: string }
+);
+
+/**
+ * What home needs to boot the guests with `torpor boot`: their kernels, their initrds and their
+ * entries in the registry. Guests that share a file share its copy.
+ */
+export function planHomeFiles(spec: MachineSpec): HomeFile[] {
+  const places = new Map<string, string>();
+  const place = (path: string, kind: string): string => {
+    const known = places.get(path) ?? `${BOOT_DIRECTORY}/${kind}-${places.size + 1}`;
+    places.set(path, known);
+    return known;
+  };
+  const entries = spec.oses.slice(1).map((os): HomeFile => {
+    const entry = {
+      kernel: place(os.kernel, 'kernel'),
+      ...(os.initrd === null ? {} : { initrd: place(os.initrd, 'initrd') }),
+      memory: kernelSize(os.memoryBytes),
+      slot: os.number,
+      args: os.kernelArguments.join(' '),
+    };
+    return { to: `${REGISTRY_DIRECTORY}/${os.name}.toml`, mode: 0o644, text: `${stringify(entry)}\n` };
+  });
+  return [...[...places].map(([from, to]): HomeFile => ({ from, to, mode: 0o644 })), ...entries];
+}

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BuildFailure, build } from 'esbuild';
+import { TorporError } from '../../src/base/errors.ts';
+
+export const REPOSITORY = join(import.meta.dirname, '../..');
+export const ENTRY = join(REPOSITORY, 'src/cli/main.ts');
+
+/** CommonJS packages call require() for Node's own modules. */
+const REQUIRE =
+  "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
+
+/**
+ * A program with all that it imports as one ES module, to start fast from a slow disk. koffi's
+ * native addon stays outside: it is looked for in node_modules beside the bundle.
+ */
+export async function bundleProgram(entry: string): Promise<string> {
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    format: 'esm',
+    target: 'node26',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    logLevel: 'silent',
+    banner: { js: REQUIRE },
+  }).catch((cause: BuildFailure) => {
+    throw new TorporError('E_LAB_BUILD', `${entry} could not be bundled`, {
+      facts: {
+        entry,
+        lastLines: cause.errors.map(({ text, location: at }) => `${at?.file}:${at?.line}: ${text}`),
+      },
+      hint: 'run `npm ci --ignore-scripts`, then `npm run check`',
+      cause,
+    });
+  });
+  return result.outputFiles[0]!.text;
+}
+
+/** The installed version of an npm package. */
+export async function packageVersion(name: string): Promise<string> {
+  const path = join(REPOSITORY, 'node_modules', name, 'package.json');
+  return (JSON.parse(await readFile(path, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,72 @@
+import { EXIT_STATUS } from '../base/exit-status.ts';
+import type { CheckResult } from './run.ts';
+
+/** Which engine this machine can use, and what to do next. */
+export interface Verdict {
+  /** `undecided`: nothing speaks against it, but something essential could not be seen. */
+  readonly engine: 'resident' | 'none' | 'undecided';
+  /** For people, one or two sentences. */
+  readonly summary: string;
+  /** Ids of the checks that found obstacles. */
+  readonly obstacles: readonly string[];
+  /** Ids of essential checks without an answer. */
+  readonly unseen: readonly string[];
+  /** The one next command or setting; null when there is no remedy. */
+  readonly next: string | null;
+  readonly exitStatus: number;
+}
+
+/** Draws the verdict from what the checks found; the first obstacle in their order is the next to remove. */
+export function reachVerdict(results: readonly CheckResult[]): Verdict {
+  const obstacles = results.filter(({ status }) => status === 'obstacle');
+  const unseen = results.filter(({ status, essential }) => essential && status === 'unknown');
+  const base = { obstacles: ids(obstacles), unseen: ids(unseen) };
+  if (obstacles.length > 0) {
+    const count = obstacles.length === 1 ? 'one obstacle stands' : `${obstacles.length} obstacles stand`;
+    return {
+      ...base,
+      engine: 'none',
+      summary: `This machine cannot keep several systems resident: ${count}.${snapshotSentence(results)}`,
+      next: obstacles.find(({ remedy }) => remedy !== undefined)?.remedy ?? null,
+      exitStatus: EXIT_STATUS.machine,
+    };
+  }
+  if (unseen.length > 0) {
+    return {
+      ...base,
+      engine: 'undecided',
+      summary: `Nothing speaks against the resident engine so far, but not everything could be seen: ${unseen.map(({ title }) => title).join(', ')}.`,
+      next: unseen.find(({ remedy }) => remedy !== undefined)?.remedy ?? null,
+      exitStatus: EXIT_STATUS.machine,
+    };
+  }
+  const setUp = nextStep(results);
+  return {
+    ...base,
+    engine: 'resident',
+    summary: setUp.ready
+      ? 'This machine is set up for the resident engine.'
+      : 'This machine can use the resident engine; it is not set up yet.',
+    next: setUp.next,
+    exitStatus: EXIT_STATUS.ok,
+  };
+}
+
+const ids = (results: readonly CheckResult[]): string[] => results.map(({ id }) => id);
+
+/** The plan first, then the switchboard: each check's remedy is the command that makes it. */
+function nextStep(results: readonly CheckResult[]): { ready: boolean; next: string | null } {
+  const open = ['plan', 'switchboard']
+    .map((id) => results.find((result) => result.id === id))
+    .find((result) => result !== undefined && result.status !== 'ok');
+  if (open !== undefined) return { ready: false, next: open.remedy ?? null };
+  const suggested = results.find(({ id }) => id === 'switchboard')?.facts.next;
+  return { ready: true, next: typeof suggested === 'string' ? suggested : 'torpor status' };
+}
+
+function snapshotSentence(results: readonly CheckResult[]): string {
+  const present = results.find(({ id }) => id === 'snapshot-device')?.facts.present === true;
+  return present
+    ? ' Its kernel could make images of itself through /dev/snapshot, but this release has no engine for that.'
+    : '';
+}
