@@ -1,6 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { TorporError } from '../../src/base/errors.ts';
 import { cached } from '../build/cache.ts';
+import type { PackageVersion } from '../build/debian-archive.ts';
 import { type ReportBuild, reportNothing } from '../build/progress.ts';
 import { buildKernel, labConfig } from './build-kernel.ts';
 import { findKernelSource, unpackKernelSource } from './kernel-source.ts';
@@ -22,6 +24,10 @@ export interface LabKernel {
   readonly systemMap: string;
 }
 
+interface EnsureOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * The lab's kernel of that version, from the cache or built now (minutes). It is built anew when
  * Debian's source, the configuration or the compiler changes.
@@ -29,11 +35,29 @@ export interface LabKernel {
 export async function ensureKernel(
   name: KernelVersionName,
   report: ReportBuild = reportNothing,
-  { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  { signal }: EnsureOptions = {},
 ): Promise<LabKernel> {
   await requireToolchain();
   const kernel: KernelVersion = KERNEL_VERSIONS[name];
   const source = await findKernelSource(kernel, { report, signal });
+  try {
+    return await ensureBuilt(name, source, report, { signal });
+  } catch (error) {
+    if (!(error instanceof TorporError) || error.code !== 'E_LAB_MISSING') throw error;
+    // The lists named a version that the archive has dropped since; they have been read again.
+    const latest = await findKernelSource(kernel, { report, signal });
+    if (latest.version === source.version) throw error;
+    return await ensureBuilt(name, latest, report, { signal });
+  }
+}
+
+async function ensureBuilt(
+  name: KernelVersionName,
+  source: PackageVersion,
+  report: ReportBuild,
+  { signal }: EnsureOptions,
+): Promise<LabKernel> {
+  const kernel: KernelVersion = KERNEL_VERSIONS[name];
   const config = await labConfig(kernel);
   const inputs = { recipe: RECIPE, package: kernel.package, version: source.version, config };
   const directory = await cached(

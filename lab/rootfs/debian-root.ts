@@ -1,5 +1,6 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { access, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { TorporError } from '../../src/base/errors.ts';
 import { cached } from '../build/cache.ts';
 import { debianMirror } from '../build/debian-archive.ts';
 import type { ReportBuild } from '../build/progress.ts';
@@ -63,6 +64,7 @@ export async function ensureDebianArchive(kind: DebianKind, report: ReportBuild)
     { suite, options },
     async (directory) => {
       report({ step: `install ${kind}` });
+      await requireUserMapping();
       const args = [...options, suite, join(directory, 'root.tar'), await debianMirror()];
       await runProcess('mmdebstrap', args, {
         env: { LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' },
@@ -89,4 +91,16 @@ export async function stageDebian(stage: string): Promise<void> {
     await mkdir(join(stage, name), { recursive: true });
     await writeFile(join(stage, name, '.updated'), '');
   }
+}
+
+/** Without root, mmdebstrap works in a user namespace with many users; newuidmap lends them. */
+async function requireUserMapping(): Promise<void> {
+  if (process.getuid?.() === 0) return;
+  await access('/usr/bin/newuidmap').catch((cause: unknown) => {
+    throw new TorporError('E_LAB_MISSING', 'installing Debian without root needs newuidmap', {
+      facts: { path: '/usr/bin/newuidmap' },
+      hint: 'apt install uidmap and give this user lines in /etc/subuid and /etc/subgid, or run as root',
+      cause,
+    });
+  });
 }

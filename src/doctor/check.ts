@@ -44,6 +44,11 @@ export function unknown(detail: string, remedy: string | undefined, facts: Findi
   return finding('unknown', detail, remedy, facts);
 }
 
-function finding(status: Status, detail: string, remedy: string | undefined, facts: Finding['facts']): Finding {
+function finding(
+  status: Status,
+  detail: string,
+  remedy: string | undefined,
+  facts: Finding['facts'],
+): Finding {
   return { status, detail, facts, ...(remedy === undefined ? {} : { remedy }) };
 }

@@ -38,7 +38,8 @@ export function readRunningJumpPath(sys: Sys): JumpPath | null {
 /** The program header of the kernel's image: fs/proc/kcore.c, proc_kcore_text_init (6.12). */
 function findImage(sys: Sys): Image | null {
   const header = view(sys.readFileRange(KCORE, 0n, ELF_HEADER_BYTES));
-  if (header === null || header.byteLength < ELF_HEADER_BYTES || header.getUint32(0) !== 0x7f454c46) return null;
+  if (header === null || header.byteLength < ELF_HEADER_BYTES || header.getUint32(0) !== 0x7f454c46)
+    return null;
   const tableOffset = header.getBigUint64(32, true);
   const count = Math.min(header.getUint16(56, true), MAX_PROGRAM_HEADERS);
   const table = view(sys.readFileRange(KCORE, tableOffset, count * PROGRAM_HEADER_BYTES));

@@ -6,7 +6,12 @@ const MARKS: Record<Status, string> = { ok: '✓', warning: '!', obstacle: '✗'
 /** The report for people: a line for each check, its remedy under it, the verdict at the end. */
 export function renderReport(report: DoctorReport): string {
   const who = report.isRoot ? '' : ', seen without root';
-  const groups = GROUPS.flatMap((group) => renderGroup(group, report.checks.filter((check) => check.group === group)));
+  const groups = GROUPS.flatMap((group) =>
+    renderGroup(
+      group,
+      report.checks.filter((check) => check.group === group),
+    ),
+  );
   const { verdict } = report;
   const next = verdict.next === null ? [] : [`→ ${verdict.next}`];
   return [`Linux ${report.kernelRelease}${who}`, ...groups, '', verdict.summary, ...next].join('\n');

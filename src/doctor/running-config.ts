@@ -20,7 +20,11 @@ export function readRunningConfig(sys: Sys): RunningConfig | null {
   const packed = orNull(() => sys.readBinaryFile('/proc/config.gz'));
   if (packed !== null) return parse('/proc/config.gz', unpack(packed));
   const release = sys.kernelRelease();
-  for (const path of [`/boot/config-${release}`, `/usr/lib/modules/${release}/config`, `/lib/modules/${release}/config`]) {
+  for (const path of [
+    `/boot/config-${release}`,
+    `/usr/lib/modules/${release}/config`,
+    `/lib/modules/${release}/config`,
+  ]) {
     const text = readIfAllowed(sys, path);
     if (text !== null) return parse(path, text);
   }

@@ -1,7 +1,14 @@
 import { sizeOf } from '../base/ranges.ts';
 import { alignDown, GIB, kernelSize, MIB } from '../base/units.ts';
 import { readFirmwareMap } from '../memory/firmware-map.ts';
-import { HOME_KERNEL, MIN_HOME_BYTES, MIN_SLOT_BYTES, SLOT_ALIGNMENT, SWITCHBOARD_SIZE_BYTES, TOP_MARGIN_BYTES } from '../memory/plan-rules.ts';
+import {
+  HOME_KERNEL,
+  MIN_HOME_BYTES,
+  MIN_SLOT_BYTES,
+  SLOT_ALIGNMENT,
+  SWITCHBOARD_SIZE_BYTES,
+  TOP_MARGIN_BYTES,
+} from '../memory/plan-rules.ts';
 import type { Sys } from '../sys/sys.ts';
 
 /** About the largest slot that a plan could give on this machine, home keeping its least; 0 for none. */
@@ -9,7 +16,8 @@ export function largestSlotBytes(sys: Sys): number {
   const usable = readFirmwareMap(sys).filter(({ type }) => type === 'usable');
   const total = usable.reduce((sum, range) => sum + sizeOf(range), 0);
   const room = usable.map((range) => range.end - Math.max(range.start, HOME_KERNEL.end) - TOP_MARGIN_BYTES);
-  const best = Math.min(Math.max(...room, 0), total - MIN_HOME_BYTES) - SWITCHBOARD_SIZE_BYTES - SLOT_ALIGNMENT;
+  const best =
+    Math.min(Math.max(...room, 0), total - MIN_HOME_BYTES) - SWITCHBOARD_SIZE_BYTES - SLOT_ALIGNMENT;
   return best < MIN_SLOT_BYTES ? 0 : alignDown(best, SLOT_ALIGNMENT);
 }
 

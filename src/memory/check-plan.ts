@@ -1,7 +1,8 @@
 import type { ErrorCodeName } from '../base/error-codes.ts';
 import { type Fact, TorporError } from '../base/errors.ts';
-import { contains, formatRange, overlaps, type PhysRange, sizeOf, subtract } from '../base/ranges.ts';
+import { contains, formatRange, overlaps, type PhysRange, sizeOf } from '../base/ranges.ts';
 import { formatSize, PAGE_BYTES, physAddr } from '../base/units.ts';
+import { homeBytes, homeRam } from './home-memory.ts';
 import type { FirmwareMap, MemoryPlan } from './memory-plan.ts';
 import * as rules from './plan-rules.ts';
 import { planRanges, reservations } from './reservations.ts';
@@ -20,16 +21,6 @@ export function checkPlan(plan: MemoryPlan, firmware: FirmwareMap): void {
   checkSwitchboardPlace(plan);
   checkReservations(plan);
   checkHome(plan, firmware);
-}
-
-/** What home keeps of the machine's RAM, bytes. */
-export function homeBytes(plan: MemoryPlan, firmware: FirmwareMap): number {
-  return homeRam(plan, firmware).reduce((sum, range) => sum + sizeOf(range), 0);
-}
-
-function homeRam(plan: MemoryPlan, firmware: FirmwareMap): PhysRange[] {
-  const taken = planRanges(plan).map(({ range }) => range);
-  return firmware.filter((range) => range.type === 'usable').flatMap((range) => subtract(range, taken));
 }
 
 function checkSlots({ slots }: MemoryPlan): void {

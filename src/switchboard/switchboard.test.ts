@@ -233,12 +233,7 @@ test("the processor's accessed and dirty bits in the page tables are no damage",
 
 test("home's entry may stand anywhere else", () => {
   const { bytes, region } = machine();
-  for (const address of [
-    0x1000,
-    BASE - 1,
-    BASE + SWITCHBOARD_BYTES - SWITCHBOARD_BYTES - 1,
-    guest.memory.end,
-  ]) {
+  for (const address of [0x1000, BASE - 1, BASE - 1, guest.memory.end]) {
     homeEntry(address)(bytes);
     assert.equal(Switchboard.open(region).record(0).entry, address);
   }
@@ -279,7 +274,7 @@ test('random damage anywhere gives a TorporError or a switchboard that can be us
         try {
           action();
         } catch (error) {
-          assert.ok(error instanceof TorporError, error instanceof Error ? error.stack : String(error));
+          assert.ok(error instanceof TorporError, String(error instanceof Error ? error.stack : error));
         }
       };
       tolerate(() => {

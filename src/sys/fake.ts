@@ -82,7 +82,7 @@ export class FakeSys implements Sys {
   log(text: string): void {
     this.logMs += 1;
     const before = this.files.get('/dev/kmsg') ?? '';
-    this.files.set('/dev/kmsg', `${before}<6>[${(this.logMs / 1000).toFixed(6).padStart(12)}] ${text}\n`);
+    this.files.set('/dev/kmsg', `${before}[${(this.logMs / 1000).toFixed(6).padStart(12)}] ${text}\n`);
   }
   listDirectory(path: string): string[] {
     this.#checkDenied(path);
@@ -90,7 +90,7 @@ export class FakeSys implements Sys {
     return [...new Set(inside.map((name) => name.slice(path.length + 1).split('/')[0]!))].toSorted();
   }
   readKernelLog(): string[] {
-    return (this.readTextFile('/dev/kmsg') ?? '').split('\n');
+    return (this.readTextFile('/dev/kmsg') ?? '').trimEnd().split('\n');
   }
   kernelRelease(): string {
     return this.#options.release ?? '6.12.0-fake';

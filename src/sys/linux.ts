@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  writeFileSync,
+} from 'node:fs';
 import { release } from 'node:os';
 import { TorporError } from '../base/errors.ts';
 import { formatRange, type PhysRange, sizeOf } from '../base/ranges.ts';
@@ -35,8 +44,11 @@ export function openLinux(): Sys {
     readFileRange,
     readLink: (path) => withPath('readlink', path, () => readlinkSync(path)),
     writeTextFile: (path, content) => {
-      if (withPath('write', path, () => writeFileSync(path, content)) !== null) return;
-      throw fileFailure('write', path, 'ENOENT');
+      try {
+        writeFileSync(path, content);
+      } catch (cause) {
+        throw fileFailure('write', path, cause);
+      }
     },
     listDirectory: (path) => withPath('readdir', path, () => readdirSync(path).toSorted()) ?? [],
     readKernelLog,
@@ -90,7 +102,11 @@ function readKernelLog(): string[] {
   try {
     const length = syscall(SYS_SYSLOG, 3, buffer.address, sizeBytes, 0, 0, 0);
     if (length < 0) return [];
-    return Buffer.from(buffer.bytes.subarray(0, length)).toString('utf8').trimEnd().split('\n').map((line) => line.replace(/^<\d+>/, ''));
+    return Buffer.from(buffer.bytes.subarray(0, length))
+      .toString('utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.replace(/^<\d+>/, ''));
   } finally {
     buffer.unmap();
   }
@@ -101,10 +117,16 @@ function withPath<T>(call: string, path: string, action: () => T): T | null {
   try {
     return action();
   } catch (cause) {
-    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    const errno = (cause as NodeJS.ErrnoException).code;
     if (errno === 'ENOENT' || errno === 'ENODEV' || errno === 'ESRCH') return null;
-    throw fileFailure(call, path, errno, cause);
+    throw fileFailure(call, path, cause);
   }
+}
+
+function fileFailure(call: string, path: string, cause: unknown): TorporError {
+  const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+  const facts = { call, path, errno };
+  return new TorporError('E_SYSCALL', `cannot ${call} ${path}: ${errno}`, { facts, cause });
 }
 
 function check(call: string, result: number): void {

@@ -76,11 +76,14 @@ function map(fd: number, offset: number, sizeBytes: number, protection: number, 
 // rdtsc; shl $32,%rdx; or %rdx,%rax; ret
 const RDTSC = Uint8Array.of(0x0f, 0x31, 0x48, 0xc1, 0xe2, 0x20, 0x48, 0x09, 0xd0, 0xc3);
 
+/** Koffi's names of types are global, so it is made once. */
+const RDTSC_TYPE = koffi.proto('uint64_t torpor_rdtsc()');
+
 /** Builds a function that reads the time stamp counter. Its page stays mapped for the process's life. */
 export function makeReadTsc(): () => bigint {
   const page = mapPrivate(4096, PROT_READ | PROT_WRITE | PROT_EXEC);
   // SAFETY: a fresh private page of our own, larger than the ten bytes of code.
   page.mapping.bytes.set(RDTSC);
-  const call = koffi.decode(page.pointer, koffi.proto('uint64_t torpor_rdtsc()')) as () => number | bigint;
+  const call = koffi.decode(page.pointer, RDTSC_TYPE) as () => number | bigint;
   return () => BigInt(call());
 }

@@ -122,14 +122,10 @@ function printPlan({ plan, homeBytes }: PlannedMemory, warnings: readonly string
   for (const warning of warnings) print(`\nnote: ${warning}`);
   print('\nKernel arguments:\n');
   print(encodePlanArguments(plan).join(' '));
-  print(
-    '\nIn /etc/default/grub, exactly so (the backslashes keep the shell and GRUB from the dollar signs):\n',
-  );
-  print(`GRUB_CMDLINE_LINUX="${encodeGrubArguments(plan)}"`);
-  print(
-    '\nNext: add them to the kernel command line (Debian, Ubuntu: edit /etc/default/grub, run `update-grub`),',
-  );
-  print('restart, then run `torpor join`, which checks that the kernel really keeps out.');
+  print('\nFor GRUB, as the last line of /etc/default/grub, with every backslash:\n');
+  print(`GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX ${encodeGrubArguments(plan)}"`);
+  print('\nNext: add them, run `update-grub` (Debian, Ubuntu) or what your system has for it, and restart;');
+  print('then `torpor join` checks that the kernel really keeps out of these ranges.');
 }
 
 function printPlanJson(

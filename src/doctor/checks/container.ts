@@ -15,7 +15,9 @@ export const container: Check = {
       return unknown('/proc/self/ns cannot be read', 'mount -t proc proc /proc', found);
     }
     // A kernel without one of these namespaces has no such link: then there is only the initial one.
-    const foreign = (['pid', 'user'] as const).filter((kind) => found[kind] !== null && found[kind] !== INITIAL[kind]);
+    const foreign = (['pid', 'user'] as const).filter(
+      (kind) => found[kind] !== null && found[kind] !== INITIAL[kind],
+    );
     if (foreign.length === 0) return ok('the initial ones', found);
     return obstacle(
       `this is a container (${foreign.join(' and ')} namespace): the kernel would end it instead of switching`,

@@ -8,7 +8,9 @@ export const devMem: Check = {
   group: 'kernel',
   essential: true,
   probe({ sys, config, isRoot }) {
-    const strict = ['CONFIG_STRICT_DEVMEM', 'CONFIG_IO_STRICT_DEVMEM'].filter((option) => config?.value(option) === 'y');
+    const strict = ['CONFIG_STRICT_DEVMEM', 'CONFIG_IO_STRICT_DEVMEM'].filter(
+      (option) => config?.value(option) === 'y',
+    );
     const facts = { config: config?.value('CONFIG_DEVMEM') ?? null, strict };
     if (!sys.listDirectory('/dev').includes('mem')) {
       if (facts.config === 'y') return obstacle('missing', 'mknod -m 600 /dev/mem c 1 1', facts);
@@ -27,5 +29,7 @@ export const devMem: Check = {
 };
 
 function openRemedy(errno: unknown): string {
-  return errno === 'ENXIO' ? 'boot a kernel with CONFIG_DEVMEM=y' : 'end the lockdown, and give this process CAP_SYS_RAWIO';
+  return errno === 'ENXIO'
+    ? 'boot a kernel with CONFIG_DEVMEM=y'
+    : 'end the lockdown, and give this process CAP_SYS_RAWIO';
 }

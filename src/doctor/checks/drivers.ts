@@ -9,7 +9,8 @@ export const drivers: Check = {
   group: 'devices',
   probe({ sys }) {
     const found = listBoundDevices(sys);
-    const of = (...grades: unknown[]): BoundDevice[] => found.filter(({ bus, driver }) => grades.includes(gradeDriver(bus, driver)));
+    const of = (...grades: unknown[]): BoundDevice[] =>
+      found.filter(({ bus, driver }) => grades.includes(gradeDriver(bus, driver)));
     const refusing = of('refuses');
     const bad = of('none');
     const doubtful = of('legacy', null);
@@ -26,7 +27,11 @@ export const drivers: Check = {
       return obstacle(`${list(refusing)} refuses to be frozen`, unload(refusing), facts);
     }
     if (bad.length > 0) {
-      return warning(`${list(bad)} cannot restore ${bad.length === 1 ? 'its device' : 'their devices'} after a switch`, unload(bad), facts);
+      return warning(
+        `${list(bad)} cannot restore ${bad.length === 1 ? 'its device' : 'their devices'} after a switch`,
+        unload(bad),
+        facts,
+      );
     }
     if (doubtful.length > 0) {
       return warning(
@@ -35,10 +40,15 @@ export const drivers: Check = {
         facts,
       );
     }
-    return ok(found.length === 0 ? 'no PCI or virtio device has one' : `all ${found.length} devices should come back`, facts);
+    return ok(
+      found.length === 0 ? 'no PCI or virtio device has one' : `all ${found.length} devices should come back`,
+      facts,
+    );
   },
 };
 
-const names = (devices: readonly BoundDevice[]): string[] => [...new Set(devices.map(({ driver }) => driver))].toSorted();
+const names = (devices: readonly BoundDevice[]): string[] =>
+  [...new Set(devices.map(({ driver }) => driver))].toSorted();
 const list = (devices: readonly BoundDevice[]): string => names(devices).join(', ');
-const unload = (devices: readonly BoundDevice[]): string => `before a switch, if nothing needs it: modprobe -r ${names(devices).join(' ')}`;
+const unload = (devices: readonly BoundDevice[]): string =>
+  `before a switch, if nothing needs it: modprobe -r ${names(devices).join(' ')}`;

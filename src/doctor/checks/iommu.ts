@@ -9,7 +9,8 @@ export const iommu: Check = {
     const units = sys.listDirectory('/sys/class/iommu');
     const facts = { units };
     if (units.length === 0) return ok('off', facts);
-    if (units.every((unit) => unit.startsWith('dmar'))) return ok(`on, Intel (${units.join(', ')}); tried emulated only`, facts);
+    if (units.every((unit) => unit.startsWith('dmar')))
+      return ok(`on, Intel (${units.join(', ')}); tried emulated only`, facts);
     const amd = units.some((unit) => unit.startsWith('ivhd'));
     return warning(
       `on (${units.join(', ')}); switching with this kind was never tried`,

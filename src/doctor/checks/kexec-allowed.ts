@@ -24,7 +24,11 @@ export const kexecAllowed: Check = {
       return obstacle('used up until the next start', undo('kernel.kexec_load_limit_reboot'), facts);
     }
     if (Number(facts.limitReboot ?? -1) > 0) {
-      return warning(`allowed only ${facts.limitReboot} more times`, undo('kernel.kexec_load_limit_reboot'), facts);
+      return warning(
+        `allowed only ${facts.limitReboot} more times`,
+        undo('kernel.kexec_load_limit_reboot'),
+        facts,
+      );
     }
     if (facts.limitPanic === '0') {
       return warning('allowed, but not for a panic', undo('kernel.kexec_load_limit_panic'), facts);

@@ -1,7 +1,7 @@
 import { type Check, type Finding, obstacle, ok, unknown } from '../check.ts';
 import type { Context } from '../context.ts';
-import { isLockedDown } from '../lockdown.ts';
 import { readIfAllowed } from '../if-allowed.ts';
+import { isLockedDown } from '../lockdown.ts';
 
 const OTHER_KERNEL =
   'boot a kernel with CONFIG_KEXEC_JUMP=y (stock in Ubuntu, Fedora, Arch, RHEL 8 and 9, NixOS, Proxmox; not in Debian, openSUSE, Alpine)';
@@ -42,7 +42,9 @@ function probeKernel({ sys, isRoot }: Context): Finding | null {
 function readConfiguration({ config, isRoot }: Context): Finding {
   const remedy = isRoot ? undefined : 'sudo torpor doctor';
   if (config === null) {
-    return unknown("could not be probed, and this kernel's configuration is not to be found", remedy, { how: 'none' });
+    return unknown("could not be probed, and this kernel's configuration is not to be found", remedy, {
+      how: 'none',
+    });
   }
   const facts = { how: 'configuration', source: config.source };
   // KEXEC_JUMP depends on KEXEC (kernel/Kconfig.kexec): without it the line is left over.

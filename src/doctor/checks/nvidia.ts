@@ -11,7 +11,9 @@ export const nvidia: Check = {
   title: 'NVIDIA driver',
   group: 'devices',
   probe({ sys }) {
-    const devices = listBoundDevices(sys).filter(({ driver }) => driver === 'nvidia').map(({ device }) => device);
+    const devices = listBoundDevices(sys)
+      .filter(({ driver }) => driver === 'nvidia')
+      .map(({ device }) => device);
     const version = readIfAllowed(sys, '/proc/driver/nvidia/version')?.split('\n')[0]?.trim() ?? null;
     const facts = { devices, version };
     if (devices.length === 0) return ok('not in use', facts);

@@ -1,8 +1,8 @@
+import { TorporError } from '../../base/errors.ts';
 import { checkPlan } from '../../memory/check-plan.ts';
 import { checkReserved } from '../../memory/check-reserved.ts';
 import { readFirmwareMap } from '../../memory/firmware-map.ts';
 import { decodePlanArguments } from '../../memory/plan-arguments.ts';
-import { TorporError } from '../../base/errors.ts';
 import { type Check, obstacle, ok, unknown, warning } from '../check.ts';
 import { kernelArgument } from '../context.ts';
 import { orNull } from '../if-allowed.ts';
@@ -27,7 +27,11 @@ export const plan: Check = {
         checkReserved(sys.readTextFile('/proc/iomem') ?? '', found);
       } catch (cause) {
         if (cause instanceof TorporError && cause.code === 'E_NOT_ROOT') {
-          return unknown('there; only root can see whether the kernel keeps to it', 'sudo torpor doctor', facts);
+          return unknown(
+            'there; only root can see whether the kernel keeps to it',
+            'sudo torpor doctor',
+            facts,
+          );
         }
         throw cause;
       }

@@ -19,7 +19,9 @@ export const processors: Check = {
       .map((name) => ({ name, value: kernelArgument(context, name) }))
       .filter(({ value }) => value !== null)
       .map(({ name, value }) => `${name}=${value}`);
-    const words = context.kernelArguments.filter((word) => /^(nosmt(=.*)?|nosmp|nolapic|mitigations=.*nosmt.*)$/.test(word));
+    const words = context.kernelArguments.filter((word) =>
+      /^(nosmt(=.*)?|nosmp|nolapic|mitigations=.*nosmt.*)$/.test(word),
+    );
     const facts = {
       online: read('online'),
       present: read('present'),
@@ -30,10 +32,17 @@ export const processors: Check = {
     };
     const single = facts.present === '0' || facts.present === '';
     if (!single && !facts.hotplug && config?.value('CONFIG_HOTPLUG_CPU') !== 'y') {
-      return obstacle('this kernel cannot take processors down', 'boot a kernel with CONFIG_HOTPLUG_CPU=y', facts);
+      return obstacle(
+        'this kernel cannot take processors down',
+        'boot a kernel with CONFIG_HOTPLUG_CPU=y',
+        facts,
+      );
     }
     if (facts.arguments.length > 0 || (facts.online !== facts.present && facts.online !== '')) {
-      const why = facts.arguments.length > 0 ? facts.arguments.join(' ') : `only ${facts.online} of ${facts.present} are online`;
+      const why =
+        facts.arguments.length > 0
+          ? facts.arguments.join(' ')
+          : `only ${facts.online} of ${facts.present} are online`;
       return warning(
         `${why}: give every OS the same set, or one OS's memory must not be freed while a processor waits in it`,
         facts.arguments.length > 0

@@ -8,6 +8,10 @@ export const root: Check = {
   probe({ isRoot, sys }) {
     const facts = { uid: sys.effectiveUid() };
     if (isRoot) return ok('root', facts);
-    return unknown('not root: part of the kernel cannot be seen, and switching needs root', 'sudo torpor doctor', facts);
+    return unknown(
+      'not root: part of the kernel cannot be seen, and switching needs root',
+      'sudo torpor doctor',
+      facts,
+    );
   },
 };

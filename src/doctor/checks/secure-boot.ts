@@ -15,10 +15,16 @@ export const secureBoot: Check = {
       case 'off':
         return ok('off', facts);
       case 'unknown':
-        return unknown('its variable cannot be read', 'mount -t efivarfs efivarfs /sys/firmware/efi/efivars', facts);
+        return unknown(
+          'its variable cannot be read',
+          'mount -t efivarfs efivarfs /sys/firmware/efi/efivars',
+          facts,
+        );
       case 'on':
         return warning(
-          isLockedDown(sys) ? 'on: it is why the kernel is locked down' : 'on, though this kernel is not locked down; others would be',
+          isLockedDown(sys)
+            ? 'on: it is why the kernel is locked down'
+            : 'on, though this kernel is not locked down; others would be',
           'turn Secure Boot off in the firmware setup',
           facts,
         );

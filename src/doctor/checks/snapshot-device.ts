@@ -7,6 +7,8 @@ export const snapshotDevice: Check = {
   group: 'kernel',
   probe({ sys }) {
     const present = sys.listDirectory('/dev').includes('snapshot');
-    return ok(present ? 'there; this release does not use it' : 'missing; this release does not need it', { present });
+    return ok(present ? 'there; this release does not use it' : 'missing; this release does not need it', {
+      present,
+    });
   },
 };

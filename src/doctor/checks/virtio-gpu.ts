@@ -12,11 +12,18 @@ export const virtioGpu: Check = {
   title: 'virtio-gpu',
   group: 'devices',
   probe({ sys }) {
-    const devices = listBoundDevices(sys).filter(({ driver }) => driver === 'virtio_gpu').map(({ device }) => device);
+    const devices = listBoundDevices(sys)
+      .filter(({ driver }) => driver === 'virtio_gpu')
+      .map(({ device }) => device);
     if (devices.length === 0) return ok('none in use', { devices });
     const restores = / virtgpu_restore\b/.test(readIfAllowed(sys, '/proc/kallsyms') ?? '');
     const facts = { devices, restores };
-    if (restores) return warning('in use; this kernel can restore it, but that was never tried', 'use another display (QEMU: -vga std) if a switch hangs', facts);
+    if (restores)
+      return warning(
+        'in use; this kernel can restore it, but that was never tried',
+        'use another display (QEMU: -vga std) if a switch hangs',
+        facts,
+      );
     return obstacle(
       'in use; its driver cannot restore it, and the first drawing after a switch hangs',
       'use another display (QEMU: -vga std), or the kernel arguments module_blacklist=virtio_gpu initcall_blacklist=virtio_gpu_driver_init',

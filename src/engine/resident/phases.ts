@@ -9,11 +9,13 @@ export interface TimedLine {
   readonly text: string;
 }
 
-// kernel/power/process.c and kernel/cpu.c; the same words in 6.1, 6.12 and 7.2.
-const FROZEN = /^Freezing user space processes completed/;
+// kernel/power/process.c and kernel/cpu.c. 6.1 ends its line about freezing with “... (elapsed 0.004
+// seconds) done.”, one record with the time of its beginning; 6.12 says “completed” in a second one.
+const FROZEN = /^Freezing user space processes (?:completed|(\.\.\.)) \(elapsed (\d+\.\d+) seconds\)/;
 const CPUS_DOWN = /Disabling non-boot CPUs/;
 const CPUS_UP = /Enabling non-boot CPUs/;
 const CPU_IS_UP = /^(?:smpboot: )?CPU\d+ is up/;
+/** “... done.” in one record until 6.15; from 6.16 on “: Starting”, then “: Done”. */
 const RESTARTING = /^Restarting tasks/;
 
 /** Enough for the lines of a departure with many processors. */
@@ -46,8 +48,10 @@ export function splitDeparture(
   const frozen = after.find((line) => FROZEN.test(line.text));
   const down = after.find((line) => CPUS_DOWN.test(line.text));
   if (frozen === undefined || down === undefined) return null;
-  const freeze = frozen.ms - after[0]!.ms;
-  const devices = down.ms - frozen.ms;
+  const [, atBeginning, elapsed] = FROZEN.exec(frozen.text)!;
+  const frozenMs = frozen.ms + (atBeginning === undefined ? 0 : Number(elapsed) * 1000);
+  const freeze = frozenMs - after[0]!.ms;
+  const devices = Math.max(0, down.ms - frozenMs);
   return { freeze, devices, cpus: Math.max(0, totalMs - freeze - devices) };
 }
 
@@ -61,13 +65,14 @@ export function resumePhases(
     return match ? [{ ms: Number(match[1]) * 1000, text: match[2]! }] : [];
   });
   const end = lines.findLastIndex((line) => line.text === LOG_MARKS.arrive);
-  const start = lines.findLastIndex((line, index) => index < end && CPUS_UP.test(line.text));
-  if (start < 0) return null;
-  const part = lines.slice(start, end);
-  const up = part.findLast((line) => CPU_IS_UP.test(line.text)) ?? part[0]!;
-  const restarting = part.findLast((line) => RESTARTING.test(line.text));
+  if (end < 0) return null;
+  const start = lines.findLastIndex((line, index) => index < end && line.text === LOG_MARKS.leave);
+  const part = lines.slice(start + 1, end);
+  const restarting = part.find((line) => RESTARTING.test(line.text));
   if (restarting === undefined) return null;
   const tasks = lines[end]!.ms - restarting.ms;
-  const devices = restarting.ms - up.ms;
+  // With one processor the kernel says nothing of processors.
+  const up = part.findLast((line) => CPUS_UP.test(line.text) || CPU_IS_UP.test(line.text));
+  const devices = up === undefined ? Math.max(0, totalMs - tasks) : restarting.ms - up.ms;
   return { cpus: Math.max(0, totalMs - devices - tasks), devices, tasks };
 }
