@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   CONTROL,
+  HOME_WAKE_PAGE,
   LEAVE_MODE,
   MAX_SLOTS,
   OFFSET,
@@ -20,8 +21,27 @@ const LISTING = join(root, 'asm/trampoline.lst');
 /** `tscEnter` → `TSC_ENTER` */
 const constantCase = (name: string): string => name.replace(/[A-Z]/g, '_$&').toUpperCase();
 
+/** Bits and numbers of the processor (Intel SDM vol. 3: 2.5, 10.4, 10.6, 2.2.1). */
+const PROCESSOR = {
+  CR0_WP: 1 << 16,
+  CR0_PG_WP_PE: 0x8001_0001,
+  CR4_PAE: 1 << 5,
+  CR4_LA57: 1 << 12,
+  MSR_APIC_BASE: 0x1b,
+  MSR_X2APIC_ICR: 0x830,
+  MSR_EFER: 0xc000_0080,
+  EFER_LME_NXE: 0x900,
+  APIC_BASE_X2APIC: 1 << 10,
+  ICR_INIT_ASSERT: 0xc500,
+  ICR_INIT_DEASSERT: 0x8500,
+  ICR_STARTUP: 0x4600,
+  // arch/x86/include/asm/segment.h: __KERNEL_CS, __KERNEL_DS
+  SELECTOR_CODE: 0x10,
+  SELECTOR_DATA: 0x18,
+};
+
 function symbols(): Record<string, number> {
-  const table: Record<string, number> = { MAX_SLOTS, RECORD_BYTES, CR4_LA57: 1 << 12, CR0_WP: 1 << 16 };
+  const table: Record<string, number> = { ...PROCESSOR, MAX_SLOTS, RECORD_BYTES, HOME_WAKE_PAGE };
   const add = (prefix: string, values: Record<string, number>): void => {
     for (const [name, value] of Object.entries(values)) table[`${prefix}_${constantCase(name)}`] = value;
   };

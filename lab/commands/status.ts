@@ -34,6 +34,7 @@ function printStatus(status: LabStatus): void {
   print(`${machine.firmware} machine, ${processors}, ${formatSize(machine.memoryBytes)}, ${status.state}`);
   if (status.state === 'off') print('`torpor lab power-on` starts it with the disks that it has');
   if (status.state === 'silent') print(`no OS answers: ${status.problem}`);
+  if (status.state === 'running') print(`for SSH: ssh -i ${machine.sshKey} -p PORT root@127.0.0.1`);
   print();
   const rows = status.oses.map((os) => [
     os.name,
@@ -41,7 +42,7 @@ function printStatus(status: LabStatus): void {
     os.slot === 0 ? 'home' : String(os.slot),
     formatSize(os.memoryBytes),
     os.kernelRelease ?? '-',
-    `ssh -p ${os.sshPort} root@127.0.0.1`,
+    `root@127.0.0.1 port ${os.sshPort}`,
   ]);
-  printTable(['OS', 'STATE', 'SLOT', 'MEMORY', 'KERNEL', 'WHILE IT RUNS'], rows, 'it has no OS');
+  printTable(['OS', 'STATE', 'SLOT', 'MEMORY', 'KERNEL', 'SSH'], rows, 'it has no OS');
 }

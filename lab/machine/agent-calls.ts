@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { TorporError } from '../../src/base/errors.ts';
@@ -24,7 +25,7 @@ const exitSchema = z.looseObject({
 });
 
 export interface ExecResult {
-  /** The program's exit status; 128 + signal number, as in a shell, is the agent's business. */
+  /** The program's exit status; 128 + the signal's number when a signal ended it, as in a shell. */
   readonly exit: number;
   readonly stdout: Buffer;
   readonly stderr: Buffer;
@@ -52,6 +53,7 @@ export async function execInOs(
   const output: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
   const timeoutMs = options.timeoutMs ?? 600_000;
   const stdin = options.stdin === undefined ? {} : { stdin: Buffer.from(options.stdin).toString('base64') };
+  const started = performance.now();
   let id = 0;
   const running = agent.call(
     { op: 'exec', argv: [...argv], timeoutMs, ...stdin },
@@ -71,10 +73,22 @@ export async function execInOs(
     agent.call({ op: 'cancel', of: id }, { timeoutMs: 5_000 }).catch(() => {});
   });
   const ended = parseAnswer(exitSchema, await running, 'exec');
+  if (ended.exit === null && performance.now() - started >= timeoutMs) throw tookTooLong(argv, timeoutMs);
   const result = { stdout: Buffer.concat(output[1]), stderr: Buffer.concat(output[2]) };
   checkWhole(result.stdout.length, ended.outBytes);
   checkWhole(result.stderr.length, ended.errBytes);
-  return { exit: ended.exit ?? 255, ...result };
+  return { exit: ended.exit ?? 128 + signalNumber(ended.signal), ...result };
+}
+
+function signalNumber(name: string | null | undefined): number {
+  return constants.signals[name as NodeJS.Signals] ?? 0;
+}
+
+function tookTooLong(argv: readonly string[], timeoutMs: number): TorporError {
+  return new TorporError('E_TIMEOUT', `“${argv.join(' ')}” was ended after ${timeoutMs / 1000} s`, {
+    facts: { argv, timeoutMs },
+    hint: 'give it longer with --timeout SECONDS',
+  });
 }
 
 function checkWhole(gotBytes: number, sentBytes: number | null | undefined): void {

@@ -9,7 +9,15 @@ import { execInOs, pingAgent, switchOs } from './agent-calls.ts';
 import { type AgentClient, openAgent } from './agent-client.ts';
 
 type Say = (message: AgentMessage | string) => void;
-const REPORT = { sequence: 1, from: 'a', to: 'b', mode: 'park', totalMs: 61, phasesMs: null, resumeMs: null } as const;
+const REPORT = {
+  sequence: 1,
+  from: 'a',
+  to: 'b',
+  mode: 'park',
+  totalMs: 61,
+  phasesMs: null,
+  resumeMs: null,
+} as const;
 
 /** An agent port: `answer` gets every request, also repeated ones. */
 async function fakeOs(
@@ -46,6 +54,12 @@ test('execInOs() collects both streams and ignores noise on the line', async (t)
   });
   const { exit, stdout, stderr } = await execInOs(agent, ['x']);
   assert.deepEqual([exit, String(stdout), String(stderr)], [3, 'hé', 'bad']);
+});
+
+test('execInOs() reports a signal as a shell does, and a timeout as an error', async (t) => {
+  const agent = await fakeOs(t, ({ id }, say) => say({ id, ok: { exit: null, signal: 'SIGTERM' } }));
+  assert.equal((await execInOs(agent, ['x'])).exit, 143);
+  await assert.rejects(execInOs(agent, ['x'], { timeoutMs: 0.001 }), { code: 'E_TIMEOUT' });
 });
 
 test('execInOs() says so when the line lost output', async (t) => {

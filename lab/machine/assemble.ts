@@ -1,4 +1,13 @@
-import { constants, copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TorporError } from '../../src/base/errors.ts';
@@ -28,6 +37,7 @@ export function planAssembly(config: LabConfig, state: LabState, builder: LabBui
   const roots = new Map<string, string>();
   let initramfs = '';
   let toolImage = '';
+  let sshKey = '';
 
   const stages: Stage[] = [];
   const add = (title: string, run: (report: ReportBuild) => Promise<void>): void => {
@@ -51,6 +61,7 @@ export function planAssembly(config: LabConfig, state: LabState, builder: LabBui
   }
   add('tool disk', async (report) => {
     toolImage = await builder.toolImage(report);
+    sshKey = await builder.sshKey(report);
   });
   for (const name of new Set(oses.flatMap(({ root }) => (root.kind === 'built' ? [root.name] : [])))) {
     add(`root ${name}`, async (report) => void roots.set(name, await builder.root(name, report)));
@@ -70,13 +81,25 @@ export function planAssembly(config: LabConfig, state: LabState, builder: LabBui
     }
     // Home's own kernel stays startable whatever becomes of the cache or of somebody's build tree.
     files[0] = keepBootFiles(files[0]!, state);
+    copyFileSync(sshKey, state.sshKey);
+    chmodSync(state.sshKey, 0o600);
     report({ step: 'how to run processors' });
     const cacheFile = join(cacheRoot(), 'accelerator.json');
     const accel = await chooseAccelerator({ kernel: files[0].kernel, initrd: files[0].initrd, cacheFile });
     const { memoryBytes, planArguments } = planLabMemory(config);
     const uefi = config.firmware === 'uefi' ? installUefiFirmware(state.uefiVars) : null;
     const sshPorts = await findFreePorts(oses.length);
-    const spec = planMachine(config, { accel, uefi, memoryBytes, planArguments, toolImage, files, sshPorts });
+    const parts = {
+      accel,
+      uefi,
+      memoryBytes,
+      planArguments,
+      toolImage,
+      sshKey: state.sshKey,
+      files,
+      sshPorts,
+    };
+    const spec = planMachine(config, parts);
     report({ step: `the registry of ${config.home.name}` });
     await fillHome(spec, builder);
     writeJsonFile(state.specFile, spec);

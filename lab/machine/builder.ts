@@ -18,6 +18,8 @@ export interface LabBuilder {
   toolImage(report: ReportBuild): Promise<string>;
   /** The disk image of a root that the lab knows. */
   root(name: string, report: ReportBuild): Promise<string>;
+  /** The private SSH key that opens root on the roots that the lab builds. */
+  sshKey(report: ReportBuild): Promise<string>;
   /** Makes `image`, a disk with the files of a directory. */
   diskFromDirectory(directory: string, label: string, image: string, report: ReportBuild): Promise<void>;
   /** Puts files into a disk image that no machine uses now. */

@@ -6,6 +6,7 @@ import type { KernelVersionName } from '../kernel/versions.ts';
 import { addFilesToImage, makeDiskFromDirectory } from '../rootfs/disk-image.ts';
 import { ensureInitramfs } from '../rootfs/initramfs.ts';
 import { ensureRoot, type RootKind } from '../rootfs/root.ts';
+import { ensureSshKey } from '../rootfs/ssh-key.ts';
 import { ensureToolImage } from '../rootfs/tool-image.ts';
 import type { LabBuilder } from './builder.ts';
 
@@ -15,6 +16,7 @@ export const labBuilder: LabBuilder = {
   initramfs: ensureInitramfs,
   toolImage: ensureToolImage,
   root: (name, report) => ensureRoot(name as RootKind, report),
+  sshKey: ensureSshKey,
   diskFromDirectory: makeDisk,
   addFiles: addFilesToImage,
 };

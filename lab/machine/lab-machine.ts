@@ -21,6 +21,9 @@ import { takeScreenshot } from './screenshot.ts';
 import { logPosition, tailFile, waitForText } from './serial-log.ts';
 import { type LabState, locateLab, readMachineSpec, writeJsonFile } from './state.ts';
 
+/** Where every OS of the lab has Torpor; an OS brought in may have another PATH. */
+export const TORPOR = '/opt/torpor/bin/torpor';
+
 const HOME_BOOT_MS = 300_000;
 const GUEST_BOOT_MS = 600_000;
 const STOP_MS = 180_000;
@@ -60,7 +63,7 @@ export class LabMachine {
       await this.#renewPorts();
       const from = logPosition(this.state.consoleLog);
       await startQemu(this.state, planQemuArguments(this.spec, this.state));
-      return await this.#whileBooting(from, () => this.ping(HOME_BOOT_MS));
+      return await this.#whileBooting(from, () => this.#awaitPing(HOME_BOOT_MS));
     });
   }
 
@@ -82,7 +85,7 @@ export class LabMachine {
   async boot(name: string): Promise<void> {
     this.requireOs(name);
     const from = logPosition(this.state.consoleLog);
-    const command = ['torpor', 'boot', name, '--back', '--json'];
+    const command = [TORPOR, 'boot', name, '--back', '--json'];
     await this.#whileBooting(from, () => this.run(command, { timeoutMs: GUEST_BOOT_MS }));
   }
 
@@ -146,12 +149,12 @@ export class LabMachine {
       const home = homeOf(this.spec).name;
       try {
         if ((await this.ping()).os !== home) await this.switchTo(home);
-        const { slots } = JSON.parse(await this.run(['torpor', 'status', '--json']));
+        const { slots } = JSON.parse(await this.run([TORPOR, 'status', '--json']));
         for (const { slot, name, state } of slots as { slot: number; name: string; state: string }[]) {
           if (slot === 0 || state === 'empty') continue;
           report(`stop ${name}`);
           const force = state === 'crashed' ? ['--force'] : [];
-          await this.run(['torpor', 'stop', ...force, name], { timeoutMs: STOP_MS });
+          await this.run([TORPOR, 'stop', ...force, name], { timeoutMs: STOP_MS });
         }
         report(`stop ${home}`);
         // The answer and the end of the line race.
@@ -194,6 +197,19 @@ export class LabMachine {
     requireQemu(this.state);
     this.#agent ??= openAgent(this.state.sockets.agent);
     return await this.#agent;
+  }
+
+  /** Asks again and again: what is said while an OS starts may be lost. */
+  async #awaitPing(timeoutMs: number): Promise<Pong> {
+    const deadline = performance.now() + timeoutMs;
+    for (;;) {
+      try {
+        return await this.ping();
+      } catch (error) {
+        const isSlow = error instanceof TorporError && error.code === 'E_TIMEOUT';
+        if (!isSlow || performance.now() > deadline) throw error;
+      }
+    }
   }
 
   /** Fails at once when the console shows that the boot has failed, or QEMU is gone. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LabMachine } from './lab-machine.ts';
+import { LabMachine, TORPOR } from './lab-machine.ts';
 import { machineSpecSchema } from './machine-spec.ts';
 import { findQemu } from './qemu-process.ts';
 import { type LabState, readJsonFile } from './state.ts';
@@ -17,6 +17,7 @@ export interface LabStatus {
     readonly emulated: boolean;
     readonly cpus: number;
     readonly memoryBytes: number;
+    readonly sshKey: string;
     readonly pid: number | null;
   } | null;
   /** The OS that runs now. */
@@ -50,12 +51,20 @@ export async function readLabStatus(state: LabState): Promise<LabStatus> {
     return { state: 'absent', directory, machine: null, running: null, problem: null, oses: [] };
   const qemu = findQemu(state);
   const asked = qemu === null ? { running: null, problem: null, slots: [] } : await askMachine(state);
-  const { firmware, accel, cpus, memoryBytes } = spec;
+  const { firmware, accel, cpus, memoryBytes, sshKey } = spec;
   const slotOf = (name: string): GuestSlot | undefined => asked.slots.find((slot) => slot.name === name);
   return {
     state: qemu === null ? 'off' : asked.running === null ? 'silent' : 'running',
     directory,
-    machine: { firmware, accel, emulated: accel === 'tcg', cpus, memoryBytes, pid: qemu?.pid ?? null },
+    machine: {
+      firmware,
+      accel,
+      emulated: accel === 'tcg',
+      cpus,
+      memoryBytes,
+      sshKey,
+      pid: qemu?.pid ?? null,
+    },
     running: asked.running,
     problem: asked.problem,
     oses: spec.oses.map((os) => ({
@@ -77,7 +86,7 @@ async function askMachine(
   let running: string | null = null;
   try {
     running = (await machine.ping(8_000)).os;
-    const text = await machine.run(['torpor', 'status', '--json'], { timeoutMs: 30_000 });
+    const text = await machine.run([TORPOR, 'status', '--json'], { timeoutMs: 30_000 });
     return { running, problem: null, slots: guestStatusSchema.parse(JSON.parse(text)).slots };
   } catch (error) {
     return { running, problem: error instanceof Error ? error.message : String(error), slots: [] };

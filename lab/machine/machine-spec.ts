@@ -32,6 +32,8 @@ export const machineSpecSchema = z.strictObject({
   uefi: z.strictObject({ code: z.string(), vars: z.string() }).nullable(),
   cpus: z.int().min(1),
   memoryBytes: z.int(),
+  /** The private key that opens root on the roots that the lab built. */
+  sshKey: z.string(),
   disks: z.array(disk),
   /** Home first. */
   oses: z.array(os).min(1),

@@ -26,6 +26,7 @@ export interface MachineParts {
   /** The kernel arguments that make home keep the memory plan's ranges free. */
   readonly planArguments: readonly string[];
   readonly toolImage: string;
+  readonly sshKey: string;
   /** Home first, as in the configuration. */
   readonly files: readonly OsFiles[];
   /** Host ports that lead to the OSes' SSH, home first. */
@@ -58,7 +59,7 @@ export function planMachine(config: LabConfig, parts: MachineParts): MachineSpec
   });
   const toolBus = config.firmware === 'uefi' ? 'nvme' : 'virtio';
   const tool: DiskSpec = { os: null, serial: TOOL_DISK, path: parts.toolImage, bus: toolBus, readOnly: true };
-  const { accel, uefi, memoryBytes } = parts;
+  const { accel, uefi, memoryBytes, sshKey } = parts;
   return {
     version: 1,
     accel,
@@ -66,6 +67,7 @@ export function planMachine(config: LabConfig, parts: MachineParts): MachineSpec
     uefi,
     cpus: config.cpus,
     memoryBytes,
+    sshKey,
     disks: [...own, tool],
     oses,
   };

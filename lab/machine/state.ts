@@ -21,6 +21,7 @@ export interface LabState {
   /** QEMU's own messages. */
   readonly qemuLog: string;
   readonly uefiVars: string;
+  readonly sshKey: string;
   readonly sockets: { readonly qmp: string; readonly console: string; readonly agent: string };
 }
 
@@ -38,6 +39,7 @@ export function locateLab(env: NodeJS.ProcessEnv = process.env): LabState {
     agentLog: join(directory, 'agent.log'),
     qemuLog: join(directory, 'qemu.log'),
     uefiVars: join(directory, 'uefi-vars.fd'),
+    sshKey: join(directory, 'ssh-key'),
     sockets: {
       qmp: join(sockets, 'qmp.sock'),
       console: join(sockets, 'console.sock'),

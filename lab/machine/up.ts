@@ -53,7 +53,7 @@ async function giveUp(state: LabState, machine: LabMachine, error: unknown): Pro
   if (!(error instanceof TorporError)) return error;
   return new TorporError(error.code, error.message, {
     facts: { ...error.facts, evidence: directory },
-    hint: error.hint ?? `read what was kept in ${directory}`,
+    hint: `the machine was ended; its logs, registers and screen are in ${directory}`,
     cause: error,
   });
 }

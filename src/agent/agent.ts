@@ -38,7 +38,9 @@ export class Agent {
         if (request.success) void this.#accept(request.data);
       }
     });
-    setInterval(() => void this.#announceArrival(), POLL_MS);
+    // The open port keeps the process alive, not the timer. A switchboard that cannot be read just now
+    // is looked at again.
+    setInterval(() => void this.#announceArrival().catch(() => {}), POLL_MS).unref();
     await this.#send({ event: 'up', ...this.#identity() });
   }
 

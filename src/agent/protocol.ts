@@ -53,9 +53,13 @@ export const messageSchema = z.union([
 ]);
 export type AgentMessage = z.infer<typeof messageSchema>;
 
-/** One line for the wire. */
+/** One line for the wire, which carries bytes: only ASCII, all else as JSON's \u escapes. */
 export function encodeLine(message: AgentMessage | AgentRequest): string {
-  return `${RECORD_SEPARATOR}${JSON.stringify(message)}\n`;
+  const json = JSON.stringify(message).replaceAll(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+  return `${RECORD_SEPARATOR}${json}\n`;
 }
 
 /** Cuts a byte stream into the JSON values of its whole lines; damaged lines are dropped. */

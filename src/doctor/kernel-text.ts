@@ -4,7 +4,9 @@ import type { Sys } from '../sys/sys.ts';
 const KCORE = '/proc/kcore';
 /** __START_KERNEL_map (arch/x86/include/asm/page_64_types.h): the kernel itself is mapped from here on. */
 const KERNEL_MAP_START = 0xffff_ffff_8000_0000n;
-/** KERNEL_IMAGE_SIZE with address randomisation; the modules' area, above it, is larger than half. */
+/** KERNEL_IMAGE_SIZE with address randomisation, 1 GiB; the vsyscall page lies above. */
+const KERNEL_MAP_END = 0xffff_ffff_c000_0000n;
+/** Half of that; the modules' area, which may begin below the end, is larger. */
 const IMAGE_LIMIT_BYTES = 0x2000_0000n;
 const PIECE_BYTES = 1024 * 1024;
 const ELF_HEADER_BYTES = 64;
@@ -48,7 +50,7 @@ function findImage(sys: Sys): Image | null {
     const address = table.getBigUint64(at + 16, true);
     const sizeBytes = table.getBigUint64(at + 40, true);
     if (table.getUint32(at, true) !== PT_LOAD) continue;
-    if (address < KERNEL_MAP_START || sizeBytes >= IMAGE_LIMIT_BYTES) continue;
+    if (address < KERNEL_MAP_START || address >= KERNEL_MAP_END || sizeBytes >= IMAGE_LIMIT_BYTES) continue;
     return { offset: table.getBigUint64(at + 8, true), sizeBytes: Number(sizeBytes) };
   }
   return null;

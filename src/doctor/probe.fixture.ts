@@ -43,12 +43,12 @@ export function jumpPathCode(loadsGdt: boolean): Buffer {
   );
 }
 
-/** A /proc/kcore with a vmalloc area and, at file offset 4096, an image that ends with `code`. */
+/** A /proc/kcore with the vsyscall page, a vmalloc area and, at file offset 4096, an image that ends with `code`. */
 export function fakeKcore(code: Uint8Array, imageBytes = code.length): Buffer {
   const file = Buffer.alloc(4096 + imageBytes);
   file.write('\x7fELF', 'latin1');
   file.writeBigUInt64LE(64n, 32);
-  file.writeUInt16LE(2, 56);
+  file.writeUInt16LE(3, 56);
   const header = (index: number, address: bigint, offset: bigint, sizeBytes: bigint): void => {
     const at = 64 + index * 56;
     file.writeUInt32LE(1, at);
@@ -56,8 +56,9 @@ export function fakeKcore(code: Uint8Array, imageBytes = code.length): Buffer {
     file.writeBigUInt64LE(address, at + 16);
     file.writeBigUInt64LE(sizeBytes, at + 40);
   };
-  header(0, 0xffffc90000000000n, 0n, 0x1fffffffffffn);
-  header(1, 0xffffffff9a000000n, 4096n, BigInt(imageBytes));
+  header(0, 0xffffffffff600000n, 0n, 4096n);
+  header(1, 0xffffc90000000000n, 0n, 0x1fffffffffffn);
+  header(2, 0xffffffff9a000000n, 4096n, BigInt(imageBytes));
   file.set(code, 4096 + imageBytes - code.length);
   return file;
 }

@@ -22,11 +22,11 @@ export function reachVerdict(results: readonly CheckResult[]): Verdict {
   const unseen = results.filter(({ status, essential }) => essential && status === 'unknown');
   const base = { obstacles: ids(obstacles), unseen: ids(unseen) };
   if (obstacles.length > 0) {
-    const count = obstacles.length === 1 ? 'one obstacle stands' : `${obstacles.length} obstacles stand`;
+    const names = obstacles.map(({ title }) => title).join(', ');
     return {
       ...base,
       engine: 'none',
-      summary: `This machine cannot keep several systems resident: ${count}.${snapshotSentence(results)}`,
+      summary: `This machine cannot keep several systems resident as it is. In the way: ${names}.${snapshotSentence(results)}`,
       next: obstacles.find(({ remedy }) => remedy !== undefined)?.remedy ?? null,
       exitStatus: EXIT_STATUS.machine,
     };

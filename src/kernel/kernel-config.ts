@@ -1,6 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { MIB } from '../base/units.ts';
 import type { BzImage } from './bzimage.ts';
+import { expandLz4 } from './lz4.ts';
 
 export type Answer = 'yes' | 'no' | 'unknown';
 
@@ -21,9 +22,9 @@ const KERNEL_LIMIT = 256 * MIB;
 const CONFIG_LIMIT = 8 * MIB;
 
 /**
- * Finds a kernel's configuration: in the image itself (CONFIG_IKCONFIG, the way of the kernel's
- * scripts/extract-ikconfig), else in `configFile`, the text of the /boot/config-* beside it. Never
- * throws: what cannot be read (xz, lz4, lzo, bzip2 images; damaged ones) is `unknown`.
+ * Finds a kernel's configuration: `configFile`, the text of the /boot/config-* beside it, else in
+ * the image itself (CONFIG_IKCONFIG, the way of the kernel's scripts/extract-ikconfig). Never
+ * throws: what cannot be read (xz, lzo, bzip2 images; damaged ones) is `unknown`.
  */
 export function findKernelConfig(
   kernelFile: Uint8Array,
@@ -31,13 +32,13 @@ export function findKernelConfig(
   configFile: string | null = null,
 ): KernelConfig {
   const pagingMode = bzImage.fiveLevelPaging ? '5-level' : '4-level';
-  const inside = readImageConfig(kernelFile, bzImage);
-  const config = inside ?? configFile;
+  // The file first: to expand a kernel takes seconds on a slow machine.
+  const config = configFile ?? readImageConfig(kernelFile, bzImage);
   if (config === null) return { kexecJump: 'unknown', pagingMode, source: 'none' };
   return {
     kexecJump: parseOption(config, 'CONFIG_KEXEC_JUMP'),
     pagingMode,
-    source: inside === null ? 'file' : 'image',
+    source: configFile === null ? 'image' : 'file',
   };
 }
 
@@ -85,6 +86,7 @@ function decompressPayload(payload: Uint8Array): Buffer | null {
       // The build appends the size of the vmlinux, 4 bytes, to formats that do not end with it.
       return zstdDecompressSync(payload.subarray(0, -4), { maxOutputLength: KERNEL_LIMIT });
     }
+    if (starts(0x02, 0x21, 0x4c, 0x18)) return expandLz4(payload, KERNEL_LIMIT);
     return starts(0x7f, 0x45, 0x4c, 0x46) ? Buffer.from(payload) : null;
   } catch {
     return null;

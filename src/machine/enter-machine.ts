@@ -9,7 +9,11 @@ import { switchTo } from './switch-os.ts';
  * What an OS does once it is up: it announces itself and then, when whoever booted it asked for
  * that, parks itself and goes back there. Returns when this OS runs (again).
  */
-export function enterMachine(sys: Sys, homeName: string, joined: (switchboard: Switchboard, self: SlotRecord) => void): Switchboard {
+export function enterMachine(
+  sys: Sys,
+  homeName: string,
+  joined: (switchboard: Switchboard, self: SlotRecord) => void,
+): Switchboard {
   const { switchboard, self } = joinMachine(sys, homeName);
   joined(switchboard, self);
   const message = takeMessage(switchboard, self.index);

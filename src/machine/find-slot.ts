@@ -4,14 +4,31 @@ import { formatSize, parseSize } from '../base/units.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { RegisteredOs } from './registry.ts';
 
-/** The record of a resident OS. Throws E_OS_UNKNOWN when no slot holds one of that name. */
-export function findResident(records: readonly SlotRecord[], name: string): SlotRecord {
-  const found = records.find((record) => record.state !== 'empty' && record.name === name);
+/** A record of a slot that holds an OS. */
+export type ResidentRecord = SlotRecord & { readonly state: Exclude<SlotRecord['state'], 'empty'> };
+
+export function isResident(record: SlotRecord): record is ResidentRecord {
+  return record.state !== 'empty';
+}
+
+/**
+ * The record of a resident OS. Throws E_OS_EMPTY when it has stopped by itself, E_OS_UNKNOWN when no
+ * slot holds one of that name.
+ */
+export function findResident(records: readonly SlotRecord[], name: string): ResidentRecord {
+  const found = records.filter(isResident).find((record) => record.name === name);
   if (found !== undefined) return found;
+  const left = records.find((record) => record.name === name && name !== '');
+  if (left !== undefined) {
+    throw new TorporError('E_OS_EMPTY', `“${name}” has stopped: slot ${left.index} is empty`, {
+      facts: { name, slot: left.index, state: left.state },
+      hint: `start it again with \`torpor boot ${name}\``,
+    });
+  }
   throw new TorporError('E_OS_UNKNOWN', `no OS called “${name}” is resident`, {
     facts: {
       name,
-      resident: records.filter((record) => record.state !== 'empty').map((record) => record.name),
+      resident: records.filter(isResident).map((record) => record.name),
     },
     hint: `\`torpor status\` lists them; \`torpor boot ${name}\` starts a registered one`,
   });

@@ -5,6 +5,7 @@ import { parseVmcoreinfoLocation } from '../kernel/vmcoreinfo.ts';
 import { checkPlan } from '../memory/check-plan.ts';
 import { readFirmwareMap } from '../memory/firmware-map.ts';
 import { checkReserved, decodePlanArguments } from '../memory/plan-arguments.ts';
+import { HEADER, RECORD, SWITCHBOARD_MAGIC } from '../switchboard/layout.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import { Switchboard } from '../switchboard/switchboard.ts';
 import type { MappedRegion, Sys } from '../sys/sys.ts';
@@ -42,7 +43,14 @@ function openAsHome(sys: Sys, region: MappedRegion, homeName: string): Switchboa
     const present = Switchboard.open(region);
     if (present.homeBootId === bootId(sys)) return present;
   } catch (cause) {
-    if (!(cause instanceof TorporError)) throw cause;
+    // A damaged one of this boot is not written anew: parked OSes depend on it.
+    if (!(cause instanceof TorporError) || isOfThisBoot(sys, region)) throw cause;
+  }
+  if (Buffer.byteLength(homeName) > RECORD.fields.name.codec.sizeBytes) {
+    throw new TorporError('E_USAGE', `“${homeName}” is too long for a name`, {
+      facts: { name: homeName },
+      hint: `give this OS a name of at most ${RECORD.fields.name.codec.sizeBytes} bytes with \`torpor join --name\``,
+    });
   }
   const plan = decodePlanArguments(sys.readTextFile('/proc/cmdline') ?? '');
   if (plan === null) {
@@ -59,5 +67,19 @@ function openAsHome(sys: Sys, region: MappedRegion, homeName: string): Switchboa
     bootId: bootId(sys),
     sinceMs: Date.now(),
   };
-  return Switchboard.create(region, { plan, firmware, home });
+  return Switchboard.create(region, { plan, firmware, home, processor: bootProcessor(sys) });
+}
+
+/** The first processor of /proc/cpuinfo is the one that the firmware started. UEFI knows no warm reset. */
+function bootProcessor(sys: Sys): { bootApicId: number; canWake: boolean } {
+  const match = /^initial apicid\s*: (\d+)$/m.exec(sys.readTextFile('/proc/cpuinfo') ?? '');
+  return {
+    bootApicId: Number(match?.[1] ?? 0),
+    canWake: sys.listDirectory('/sys/firmware/efi').length === 0,
+  };
+}
+
+function isOfThisBoot(sys: Sys, region: MappedRegion): boolean {
+  const { magic, homeBootId } = HEADER.decode(region.bytes);
+  return magic === SWITCHBOARD_MAGIC && homeBootId === bootId(sys);
 }

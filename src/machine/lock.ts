@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { TorporError } from '../base/errors.ts';
 
 /** /run is emptied at every start of an OS. */
@@ -14,30 +14,52 @@ export async function withMachineLock<T>(action: () => T | Promise<T>, path = LO
   }
 }
 
+/** The lock appears with its content: nobody sees it without the process that holds it. */
 function take(path: string): void {
-  for (;;) {
-    try {
-      const fd = openSync(path, 'wx');
-      writeSync(fd, String(process.pid));
-      closeSync(fd);
-      return;
-    } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-    }
-    const holder = Number(readFileSync(path, 'utf8') || Number.NaN);
-    if (isAlive(holder)) {
-      throw new TorporError('E_BUSY', `process ${holder} is changing the machine`, {
-        facts: { pid: holder },
-        hint: 'wait for it, then try again',
-      });
-    }
-    rmSync(path, { force: true });
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    while (!isLinked(own, path)) checkStale(path);
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+function isLinked(own: string, path: string): boolean {
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+    return false;
+  }
+}
+
+/** Takes away a lock whose process has gone. Throws E_BUSY when it has not. */
+function checkStale(path: string): void {
+  const holder = Number(readHolder(path) || Number.NaN);
+  if (isAlive(holder)) {
+    throw new TorporError('E_BUSY', `process ${holder} is changing the machine`, {
+      facts: { pid: holder },
+      hint: 'wait for it, then try again',
+    });
+  }
+  rmSync(path, { force: true });
+}
+
+/** Empty when the lock has just been given up. */
+function readHolder(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause;
+    return '';
   }
 }
 
 function isAlive(pid: number): boolean {
   try {
-    return Number.isInteger(pid) && process.kill(pid, 0);
+    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
   } catch (cause) {
     return (cause as NodeJS.ErrnoException).code === 'EPERM';
   }

@@ -11,12 +11,20 @@ const schema = z.strictObject({
   kernel: z.string(),
   initrd: z.string().optional(),
   /** What the OS's slot must have at least, such as "512M". */
-  memory: z.string().optional(),
+  memory: z.string().refine(isSize, 'it is not a size such as 512M').optional(),
   /** A fixed slot; otherwise the smallest free one that is large enough. */
   slot: z.number().int().min(1).max(15).optional(),
   /** Kernel arguments of its own. */
   args: z.string().default(''),
 });
+
+function isSize(text: string): boolean {
+  try {
+    return parseSize(text) > 0;
+  } catch {
+    return false;
+  }
+}
 
 export type RegisteredOs = z.infer<typeof schema> & { readonly name: string };
 
@@ -33,8 +41,9 @@ export class Registry {
 
   list(): RegisteredOs[] {
     if (!existsSync(this.#directory)) return [];
-    const names = readdirSync(this.#directory).filter((file) => file.endsWith('.toml'));
-    return names.toSorted().map((file) => this.get(file.slice(0, -'.toml'.length)));
+    const files = readdirSync(this.#directory).filter((file) => file.endsWith('.toml'));
+    const names = files.map((file) => file.slice(0, -'.toml'.length)).filter((name) => NAME.test(name));
+    return names.toSorted().map((name) => this.get(name));
   }
 
   has(name: string): boolean {
@@ -43,13 +52,16 @@ export class Registry {
 
   /** Throws E_OS_UNKNOWN, or E_REGISTRY when the file is not valid. */
   get(name: string): RegisteredOs {
-    if (!this.has(name)) {
-      throw new TorporError('E_OS_UNKNOWN', `no OS is registered as “${name}”`, {
-        facts: { name },
-        hint: 'list them with `torpor os ls`, add one with `torpor os add`',
-      });
-    }
+    this.#requireKnown(name);
     return decodeEntry(name, readFileSync(this.#path(name), 'utf8'), this.#path(name));
+  }
+
+  #requireKnown(name: string): void {
+    if (this.has(name)) return;
+    throw new TorporError('E_OS_UNKNOWN', `no OS is registered as “${name}”`, {
+      facts: { name },
+      hint: 'list them with `torpor os ls`, add one with `torpor os add`',
+    });
   }
 
   /** Adds or, with `replace`, changes an OS. Throws E_OS_EXISTS, E_USAGE, E_SIZE. */
@@ -68,14 +80,26 @@ export class Registry {
     }
     if (os.memory !== undefined) parseSize(os.memory);
     const { name: _, ...entry } = os;
+    const result = schema.safeParse(entry);
+    if (!result.success) {
+      throw new TorporError(
+        'E_USAGE',
+        `“${os.name}” cannot be registered: ${z.prettifyError(result.error)}`,
+        {
+          facts: { name: os.name },
+          hint: '`torpor os add --help` says what each option takes',
+        },
+      );
+    }
     mkdirSync(this.#directory, { recursive: true });
     const path = this.#path(os.name);
     writeFileSync(`${path}.new`, `${stringify(entry)}\n`);
     renameSync(`${path}.new`, path);
   }
 
+  /** Also one whose file is not valid. Throws E_OS_UNKNOWN. */
   remove(name: string): void {
-    this.get(name);
+    this.#requireKnown(name);
     rmSync(this.#path(name));
   }
 

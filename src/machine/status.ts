@@ -30,7 +30,7 @@ export interface MachineStatus {
 
 /** The state of a whole machine, from its switchboard. */
 export function readStatus(switchboard: Switchboard): MachineStatus {
-  const last = switchReportSchema.safeParse(switchboard.readLastSwitch());
+  const last = switchReportSchema.safeParse(readLastSwitch(switchboard));
   return {
     running: switchboard.running().name,
     switches: switchboard.control().sequence,
@@ -47,4 +47,13 @@ export function readStatus(switchboard: Switchboard): MachineStatus {
     })),
     lastSwitch: last.success ? last.data : null,
   };
+}
+
+/** Null when it is damaged: the last switch is only for people, and all else can be shown. */
+function readLastSwitch(switchboard: Switchboard): unknown {
+  try {
+    return switchboard.readLastSwitch();
+  } catch {
+    return null;
+  }
 }

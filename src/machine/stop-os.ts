@@ -56,7 +56,12 @@ export function stopOs(sys: Sys, switchboard: Switchboard, plan: StopPlan): void
   }
   if (target.index === self.index) stopThisOs(sys, switchboard, 0);
   leaveMessage(switchboard, target.index, { kind: 'stop', to: self.index });
-  switchTo(sys, switchboard, target.index);
+  try {
+    switchTo(sys, switchboard, target.index);
+  } finally {
+    // When this OS could not leave, the other one must not find the message at its next switch.
+    switchboard.writeMailbox(target.index, null);
+  }
   const after = switchboard.record(target.index);
   if (after.state !== 'empty') {
     throw new TorporError(

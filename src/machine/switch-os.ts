@@ -8,8 +8,17 @@ import { findResident } from './find-slot.ts';
 import { takeMessage } from './messages.ts';
 import { stopThisOs } from './stop-this-os.ts';
 
-/** The OS to switch to, checked. Throws E_OS_UNKNOWN, E_OS_RUNNING, E_OS_CRASHED, E_OS_EMPTY. */
+/** The OS to switch to, checked. Throws E_OS_UNKNOWN, E_OS_RUNNING, E_OS_CRASHED, E_OS_EMPTY, E_WRONG_PROCESSOR. */
 export function planSwitch(switchboard: Switchboard, name: string): SlotRecord {
+  if (switchboard.control().wrongProcessor) {
+    throw new TorporError(
+      'E_WRONG_PROCESSOR',
+      'after a crash this OS runs on another processor than it must for a switch',
+      {
+        hint: 'save your work and restart the machine',
+      },
+    );
+  }
   const target = findResident(switchboard.records(), name);
   const facts = { name, slot: target.index, state: target.state };
   switch (target.state) {
@@ -25,11 +34,6 @@ export function planSwitch(switchboard: Switchboard, name: string): SlotRecord {
       throw new TorporError('E_OS_CRASHED', `“${name}” has crashed`, {
         facts,
         hint: `read its last words with \`torpor show ${name}\`, then \`torpor stop --force ${name}\` and boot it again`,
-      });
-    case 'empty':
-      throw new TorporError('E_OS_EMPTY', `the slot of “${name}” is empty`, {
-        facts,
-        hint: `start it with \`torpor boot ${name}\``,
       });
   }
 }

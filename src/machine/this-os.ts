@@ -1,6 +1,7 @@
 import { TorporError } from '../base/errors.ts';
 import { rangeOf } from '../base/ranges.ts';
-import { SWITCHBOARD_BYTES } from '../switchboard/layout.ts';
+import { PHYS_ADDR_LIMIT } from '../base/units.ts';
+import { MAX_SLOTS, SWITCHBOARD_BYTES } from '../switchboard/layout.ts';
 import { Switchboard } from '../switchboard/switchboard.ts';
 import type { MappedRegion, Sys } from '../sys/sys.ts';
 
@@ -14,18 +15,25 @@ export interface ThisOs {
 /** Reads `torpor.switchboard=` and `torpor.slot=` from the command line. Throws E_NO_PLAN. */
 export function findThisOs(sys: Sys): ThisOs {
   const commandLine = sys.readTextFile('/proc/cmdline') ?? '';
-  const value = (key: string): number | null => {
-    const match = new RegExp(`(?:^|\\s)torpor\\.${key}=(0x[0-9a-f]+|\\d+)(?:\\s|$)`).exec(commandLine);
-    return match ? Number(match[1]) : null;
+  // As for the kernel's own arguments the last one counts.
+  const value = (key: string, limit: number, unit: number): number | null => {
+    const text = [...commandLine.matchAll(new RegExp(`(?<=^|\\s)torpor\\.${key}=(\\S*)`, 'g'))].at(-1)?.[1];
+    if (text === undefined) return null;
+    const number = /^(0x[0-9a-f]+|\d+)$/i.test(text) ? Number(text) : Number.NaN;
+    if (number < limit && number % unit === 0) return number;
+    throw new TorporError('E_NO_PLAN', `the kernel argument torpor.${key}=${text} is not valid`, {
+      facts: { commandLine },
+      hint: 'compare the kernel command line with what `torpor plan` prints',
+    });
   };
-  const switchboardAddress = value('switchboard');
+  const switchboardAddress = value('switchboard', PHYS_ADDR_LIMIT, SWITCHBOARD_BYTES);
   if (switchboardAddress === null) {
     throw new TorporError('E_NO_PLAN', 'this machine keeps no memory for other OSes', {
       facts: { commandLine },
       hint: 'run `torpor plan --slots 1x1G`, add what it prints to the kernel command line, and restart',
     });
   }
-  return { switchboardAddress, slot: value('slot') ?? 0 };
+  return { switchboardAddress, slot: value('slot', MAX_SLOTS, 1) ?? 0 };
 }
 
 /** Maps the switchboard's memory; its content is not looked at. Throws E_NOT_ROOT, E_NO_DEVMEM, E_DEVMEM_REFUSED. */

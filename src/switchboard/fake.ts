@@ -16,14 +16,14 @@ import {
 } from './layout.ts';
 import { Switchboard } from './switchboard.ts';
 
-/** A machine in memory for unit tests: home and three guests of 4, 16 and 2 MiB. */
+/** A machine in memory for unit tests: home and three guests of 64, 256 and 128 MiB. */
 export const FAKE_PLAN: MemoryPlan = {
   switchboard: rangeOf(0x1ff0_0000, SWITCHBOARD_BYTES),
-  slots: [4, 16, 2].map((mib, at) => ({
-    index: at + 1,
-    memory: rangeOf(0x2000_0000 + at * 16 * MIB, mib * MIB),
-    low: rangeOf(0x1_0000 * (at + 1), 0x8000),
-  })),
+  slots: [
+    { index: 1, memory: rangeOf(0x2000_0000, 64 * MIB), low: rangeOf(0x1_0000, 0x1_0000) },
+    { index: 2, memory: rangeOf(0x2400_0000, 256 * MIB), low: rangeOf(0x2_0000, 0x1_0000) },
+    { index: 3, memory: rangeOf(0x3400_0000, 128 * MIB), low: rangeOf(0x3_0000, 0x1_0000) },
+  ],
 };
 export const FAKE_FIRMWARE: FirmwareMap = [
   { ...rangeOf(0, 0x9_f000), type: 'usable' },
@@ -51,7 +51,12 @@ export function fakeMachine(memory: readonly PhysRange[] = [], uid = 0): FakeMac
   });
   const region = sys.mapPhysical(FAKE_PLAN.switchboard);
   const home = { name: 'monitor', kernelRelease: sys.kernelRelease(), bootId: FAKE_BOOT_ID, sinceMs: 1 };
-  const switchboard = Switchboard.create(region, { plan: FAKE_PLAN, firmware: FAKE_FIRMWARE, home });
+  const switchboard = Switchboard.create(region, {
+    plan: FAKE_PLAN,
+    firmware: FAKE_FIRMWARE,
+    home,
+    processor: { bootApicId: 0, canWake: true },
+  });
   return { sys, region, bytes: region.bytes, switchboard };
 }
 
@@ -68,12 +73,29 @@ export function setState(bytes: Uint8Array, slot: number, state: keyof typeof ST
   RECORD.encodeInto(bytes, { state: BigInt(STATE[state]), entry: BigInt(entry) }, at);
 }
 
+/** What happens between a program's reboot(KEXEC) and its return: this OS parks, and `via` parks back to it. */
+export function leaveAndReturn({ bytes }: FakeMachine, via: number): void {
+  const { current } = CONTROL.decode(bytes, OFFSET.control);
+  const self = Number(current);
+  modelTrampoline(
+    bytes,
+    { slot: self, mode: 'park', reentry: physAddr(0x1234_5000) },
+    { enter: 2000n, exit: 2100n },
+  );
+  if (CONTROL.decode(bytes, OFFSET.control).current !== BigInt(via)) return;
+  CONTROL.encodeInto(bytes, { target: current, tscLeave: 2_000_000n }, OFFSET.control);
+  const reentry = physAddr(RECORD.decode(bytes, OFFSET.records + via * RECORD_BYTES).memoryStart + 0x4321n);
+  modelTrampoline(bytes, { slot: via, mode: 'park', reentry }, { enter: 3_000_000n, exit: 3_001_000n });
+}
+
 /** How a kernel comes to the trampoline. */
 export interface Leaver {
   readonly slot: number;
   readonly mode: LeaveMode;
   /** 0 when it leaves for good. */
   readonly reentry: PhysAddr;
+  /** Of the processor that comes; the boot processor's when left out. */
+  readonly apicId?: number;
 }
 
 /** Where the trampoline goes. */
@@ -119,6 +141,9 @@ export function modelTrampoline(
     tscEnter: tsc.enter,
   };
   CONTROL.encodeInto(bytes, how, OFFSET.control);
+  const isElsewhere = leaver.apicId !== undefined && BigInt(leaver.apicId) !== BigInt.asUintN(32, control.bootApicId);
+  if (leaver.mode === 'crash' && isElsewhere && control.canWake === 0n)
+    CONTROL.encodeInto(bytes, { wrongProcessor: 1n }, OFFSET.control);
   if (next === undefined) return null;
   const record = RECORD.decode(bytes, at(Number(next)));
   const now = {

@@ -23,6 +23,9 @@ export const OFFSET = {
   homeStub: 0xff000,
 } as const;
 
+/** Home's low page that is overwritten when home has crashed on another than the boot processor. */
+export const HOME_WAKE_PAGE = 0x8000;
+
 export const RECORD_BYTES = 256;
 export const PLAN_BLOCK_BYTES = 64 * KIB;
 export const MAILBOX_BYTES = 16 * KIB;
@@ -40,7 +43,7 @@ export const HEADER = defineStruct('switchboard.header', HEADER_CHECKED_BYTES, {
   homeBootId: text(40, 40),
 });
 
-export const CONTROL = defineStruct('switchboard.control', 80, {
+export const CONTROL = defineStruct('switchboard.control', 104, {
   current: u64(0),
   target: u64(8),
   crashSlot: u64(16),
@@ -51,6 +54,9 @@ export const CONTROL = defineStruct('switchboard.control', 80, {
   tscLeave: u64(56),
   tscEnter: u64(64),
   tscExit: u64(72),
+  bootApicId: u64(80),
+  canWake: u64(88),
+  wrongProcessor: u64(96),
 });
 
 /** First byte of a record's checksummed part; the part before it is live. */

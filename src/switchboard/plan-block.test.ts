@@ -17,7 +17,7 @@ test('a plan block gives back what was written', () => {
 
 // biome-ignore lint/suspicious/noExplicitAny: JSON that is wrong on purpose
 const damages: [string, (json: any) => void, string][] = [
-  ['an empty range', (json) => Object.assign(json.plan.slots[1].low, { end: 0x2_0000 }), 'plan.slots.1.low'],
+  ['an empty range', (json) => Object.assign(json.plan.slots[1].low, { end: 0x1_0000 }), 'plan.slots.1.low'],
   [
     'an address above 52 bits',
     (json) => Object.assign(json.firmware[0], { end: 2 ** 52 + 4096 }),

@@ -109,7 +109,12 @@ test('create() writes over whatever was there', () => {
   const { region, bytes } = machine();
   const home = { name: 'new', kernelRelease: '7.2.0', bootId: 'b', sinceMs: 9 };
   bytes.fill(0xff);
-  const made = Switchboard.create(region, { plan: FAKE_PLAN, firmware: FAKE_FIRMWARE, home });
+  const made = Switchboard.create(region, {
+    plan: FAKE_PLAN,
+    firmware: FAKE_FIRMWARE,
+    home,
+    processor: { bootApicId: 0, canWake: true },
+  });
   assert.deepEqual([made.running().name, made.homeBootId], ['new', 'b']);
 });
 

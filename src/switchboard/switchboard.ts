@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { TorporError } from '../base/errors.ts';
-import { hex, PAGE_BYTES, type PhysAddr, physAddr } from '../base/units.ts';
+import { GIB, hex, PAGE_BYTES, type PhysAddr, physAddr } from '../base/units.ts';
 import type { FirmwareMap, MemoryPlan } from '../memory/memory-plan.ts';
 import type { MappedRegion } from '../sys/sys.ts';
 import { readBlock, writeBlock } from './block.ts';
@@ -34,6 +34,8 @@ import {
   writeLive,
 } from './record.ts';
 
+/** The waking code loads the tables' root in real mode. */
+const FOUR_GIB = 4 * GIB;
 /** Header bytes before the checksummed part. */
 const HEADER_CRC_START = 16;
 
@@ -47,6 +49,8 @@ export interface ControlState {
   /** Null before the first jump. */
   readonly mode: LeaveMode | null;
   readonly refused: boolean;
+  /** After a panic on another processor that the boot processor could not be woken for. */
+  readonly wrongProcessor: boolean;
   readonly tscLeave: bigint;
   readonly tscEnter: bigint;
   readonly tscExit: bigint;
@@ -92,6 +96,8 @@ export class Switchboard {
       plan: MemoryPlan;
       firmware: FirmwareMap;
       home: Pick<SlotDescription, 'name' | 'kernelRelease' | 'bootId' | 'sinceMs'>;
+      /** The boot processor, and whether the firmware wakes it by a warm reset (a PC BIOS does). */
+      processor: { bootApicId: number; canWake: boolean };
     },
   ): Switchboard {
     const { bytes, range } = region;
@@ -101,6 +107,12 @@ export class Switchboard {
     const trampoline = encodeTrampoline();
     bytes.set(trampoline, OFFSET.trampoline);
     bytes.set(encodePageTables(range.start), OFFSET.pml5);
+    const { bootApicId, canWake } = content.processor;
+    CONTROL.encodeInto(
+      bytes,
+      { bootApicId: BigInt(bootApicId), canWake: canWake && range.end <= FOUR_GIB ? 1n : 0n },
+      OFFSET.control,
+    );
     writeBlock(area(bytes, OFFSET.plan, PLAN_BLOCK_BYTES), encodePlanBlock(content));
     const blank = { vmcoreinfo: null, joined: false, crashArmed: false };
     writeDescription(bytes, 0, {
@@ -161,6 +173,7 @@ export class Switchboard {
       previous: slot('previous'),
       mode: modes.find((name) => LEAVE_MODE[name] === mode) ?? null,
       refused: below('refusal', 2) === 1,
+      wrongProcessor: below('wrongProcessor', 2) === 1,
       tscLeave: raw.tscLeave,
       tscEnter: raw.tscEnter,
       tscExit: raw.tscExit,

@@ -21,7 +21,8 @@ import {
   STATE,
 } from '../../src/switchboard/layout.ts';
 import { encodePageTables } from '../../src/switchboard/page-tables.ts';
-import { REG, X86 } from '../support/x86-interpreter.ts';
+import { X86 } from '../support/x86-interpreter.ts';
+import { type MemoryPiece, REG } from '../support/x86-state.ts';
 
 const BASE = FAKE_PLAN.switchboard.start;
 const CR0_WP = 1n << 16n;

@@ -21,6 +21,7 @@ function join(sys: FakeSys, bootId = 'this-boot'): void {
     plan: { switchboard: RANGE, slots: [slot] },
     firmware: [{ start: physAddr(0x100000), end: physAddr(0x80000000), type: 'usable' }],
     home: { name: 'home', kernelRelease: '6.12', bootId, sinceMs: 1 },
+    processor: { bootApicId: 0, canWake: true },
   });
 }
 

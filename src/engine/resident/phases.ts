@@ -65,8 +65,8 @@ export function resumePhases(
     return match ? [{ ms: Number(match[1]) * 1000, text: match[2]! }] : [];
   });
   const end = lines.findLastIndex((line) => line.text === LOG_MARKS.arrive);
-  if (end < 0) return null;
   const start = lines.findLastIndex((line, index) => index < end && line.text === LOG_MARKS.leave);
+  if (start < 0) return null;
   const part = lines.slice(start + 1, end);
   const restarting = part.find((line) => RESTARTING.test(line.text));
   if (restarting === undefined) return null;
