@@ -24,4 +24,10 @@ function throwOnExit(command: Command): void {
   command.exitOverride().showHelpAfterError('(`torpor lab --help` lists the commands)');
 }
 
-if (import.meta.main) process.exitCode = await runLab(process.argv.slice(2));
+if (import.meta.main) {
+  // `torpor lab status | head` is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT_STATUS.ok : EXIT_STATUS.internal);
+  });
+  process.exitCode = await runLab(process.argv.slice(2));
+}

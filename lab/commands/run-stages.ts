@@ -1,9 +1,9 @@
-import { Listr } from 'listr2';
+import { Listr, PRESET_TIMER } from 'listr2';
 import type { Stage } from '../machine/stage.ts';
 
 /**
- * Runs stages one after the other and shows them on standard error: live lines on a terminal,
- * otherwise one plain line at each beginning and end. Standard output is for results.
+ * Runs stages one after the other and shows them: live on a terminal, otherwise as plain lines on
+ * standard error, because standard output is for results then.
  */
 export async function runStages(stages: readonly Stage[]): Promise<void> {
   if (process.stderr.isTTY === true && process.stdout.isTTY === true) return await runLive(stages);
@@ -28,9 +28,5 @@ async function runLive(stages: readonly Stage[]): Promise<void> {
         task.output = text;
       }),
   }));
-  await new Listr(tasks, { rendererOptions: { timer: { condition: true, field: formatSeconds } } }).run();
-}
-
-function formatSeconds(durationMs: number): string {
-  return `${(durationMs / 1000).toFixed(1)} s`;
+  await new Listr(tasks, { rendererOptions: { timer: PRESET_TIMER } }).run();
 }

@@ -2,13 +2,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { TorporError } from '../../src/base/errors.ts';
 import { MIB, parseSize } from '../../src/base/units.ts';
 import { withLock } from '../build/lock.ts';
-import {
-  DEFAULT_CONFIG,
-  type Firmware,
-  type LabConfig,
-  parseLabConfig,
-  readLabConfig,
-} from '../config/lab-config.ts';
+import { DEFAULT_CONFIG } from '../config/default-config.ts';
+import { type Firmware, type LabConfig, parseLabConfig, readLabConfig } from '../config/lab-config.ts';
 import { labBuilder } from '../machine/lab-builder.ts';
 import { locateLab } from '../machine/state.ts';
 import { planUp, requireOff } from '../machine/up.ts';

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { TorporError } from '../../src/base/errors.ts';
 import { MIB } from '../../src/base/units.ts';
-import { DEFAULT_CONFIG, parseLabConfig } from './lab-config.ts';
+import { DEFAULT_CONFIG } from './default-config.ts';
+import { parseLabConfig } from './lab-config.ts';
 
 const OS = '[[os]]\nname = "a"\nkernel = "6.12"\nroot = "tiny"\nmemory = "128M"\n';
 

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { z } from 'zod';
 import { TorporError } from '../../src/base/errors.ts';
-import { MIB, parseSize } from '../../src/base/units.ts';
+import { MIB } from '../../src/base/units.ts';
 import { KERNEL_VERSION_NAMES } from '../kernel/versions.ts';
 import { ROOT_KINDS } from '../rootfs/root.ts';
+import { type ConfigFile, fileSchema } from './file-schema.ts';
 import { findLine } from './find-line.ts';
 
 /** The lab's OS that saves, restores and starts the others; booted by the firmware unless `home` says otherwise. */
@@ -51,76 +51,6 @@ export interface LabConfig {
   readonly guests: readonly OsConfig[];
 }
 
-const SIZE = z.string().transform((text, context) => {
-  try {
-    const bytes = parseSize(text);
-    if (bytes % MIB === 0 && bytes > 0) return bytes;
-    context.addIssue({ code: 'custom', message: `“${text}” is not a whole number of MiB` });
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
-  }
-  return z.NEVER;
-});
-
-/** At most 16 characters: the name is also the disk's serial number, which has room for 20. */
-const NAME = z
-  .string()
-  .regex(/^[a-z][a-z0-9-]{0,15}$/, 'a name is 1 to 16 of a-z, 0-9 and -, a letter first');
-const ARGS = z.union([
-  z.string().transform((text) => text.split(/\s+/).filter((word) => word !== '')),
-  z.array(z.string().regex(/^[\x21-\x7e]+$/, 'a kernel argument has no spaces')),
-]);
-
-const OS = z.strictObject({
-  name: NAME,
-  kernel: z.string().min(1),
-  initrd: z.string().min(1).optional(),
-  disk: z.string().min(1).optional(),
-  root: z.string().min(1).optional(),
-  memory: SIZE,
-  cpus: z.int().min(1).max(16).optional(),
-  args: ARGS.optional(),
-});
-
-const FILE = z.strictObject({
-  machine: z
-    .strictObject({
-      cpus: z.int().min(1).max(16).optional(),
-      memory: SIZE.optional(),
-      firmware: z.enum(['bios', 'uefi']).optional(),
-      'monitor-memory': SIZE.optional(),
-      home: NAME.optional(),
-    })
-    .optional(),
-  os: z.array(OS).min(1).max(16),
-});
-
-/** What the lab has when no `--config` is given. */
-export const DEFAULT_CONFIG = `# The lab's default machine
-[machine]
-cpus = 2
-firmware = "bios"
-monitor-memory = "512M"
-
-[[os]]
-name = "tiny"
-kernel = "6.12"
-root = "tiny"
-memory = "256M"
-
-[[os]]
-name = "debian12"
-kernel = "6.12"
-root = "debian12"
-memory = "512M"
-
-[[os]]
-name = "debian13"
-kernel = "7.2"
-root = "debian13"
-memory = "512M"
-`;
-
 /** Reads `--config FILE`; paths in it are relative to its directory. Throws E_FILE, E_CONFIG. */
 export function readLabConfig(path: string): LabConfig {
   let text: string;
@@ -150,7 +80,7 @@ export function parseLabConfig(text: string, path = 'the default configuration')
     if (error instanceof TomlError) throw refuse(firstLine(error.message), [], error.line);
     throw refuse(firstLine(String(error)), []);
   }
-  const parsed = FILE.safeParse(toml);
+  const parsed = fileSchema.safeParse(toml);
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const key = issue.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0]!] : issue.path;
@@ -160,7 +90,7 @@ export function parseLabConfig(text: string, path = 'the default configuration')
 }
 
 function resolveConfig(
-  file: z.infer<typeof FILE>,
+  file: ConfigFile,
   directory: string,
   refuse: (message: string, key: readonly PropertyKey[]) => TorporError,
 ): LabConfig {

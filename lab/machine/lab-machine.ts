@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { TorporError } from '../../src/base/errors.ts';
 import { withLock } from '../build/lock.ts';
 import {
@@ -13,22 +12,18 @@ import {
 import { type AgentClient, openAgent } from './agent-client.ts';
 import { collectEvidence } from './evidence.ts';
 import { findFreePorts, isPortFree } from './free-ports.ts';
-import { homeOf, type MachineSpec } from './machine-spec.ts';
+import type { MachineSpec } from './machine-spec.ts';
 import { planQemuArguments } from './qemu-arguments.ts';
-import { findQemu, killQemu, requireQemu, startQemu, waitForExit } from './qemu-process.ts';
+import { findQemu, killQemu, requireQemu, startQemu } from './qemu-process.ts';
 import { openQmp } from './qmp.ts';
 import { takeScreenshot } from './screenshot.ts';
-import { logPosition, tailFile, waitForText } from './serial-log.ts';
+import { logPosition } from './serial-log.ts';
+import { shutDownMachine, TORPOR } from './shut-down.ts';
 import { type LabState, locateLab, readMachineSpec, writeJsonFile } from './state.ts';
-
-/** Where every OS of the lab has Torpor; an OS brought in may have another PATH. */
-export const TORPOR = '/opt/torpor/bin/torpor';
+import { whileBooting } from './watch-boot.ts';
 
 const HOME_BOOT_MS = 300_000;
 const GUEST_BOOT_MS = 600_000;
-const STOP_MS = 180_000;
-/** What a kernel or the initramfs says when it will never get to its agent. */
-const BOOT_FAILURE = /Kernel panic - not syncing[^\n]*|torpor: [^\n]*a shell is on the console/;
 
 /** One lab machine on this host, running or not. Every command and every lab test works with this. */
 export class LabMachine {
@@ -63,7 +58,7 @@ export class LabMachine {
       await this.#renewPorts();
       const from = logPosition(this.state.consoleLog);
       await startQemu(this.state, planQemuArguments(this.spec, this.state));
-      return await this.#whileBooting(from, () => this.#awaitPing(HOME_BOOT_MS));
+      return await whileBooting(this.state, from, () => this.#awaitPing(HOME_BOOT_MS));
     });
   }
 
@@ -86,7 +81,7 @@ export class LabMachine {
     this.requireOs(name);
     const from = logPosition(this.state.consoleLog);
     const command = [TORPOR, 'boot', name, '--back', '--json'];
-    await this.#whileBooting(from, () => this.run(command, { timeoutMs: GUEST_BOOT_MS }));
+    await whileBooting(this.state, from, () => this.run(command, { timeoutMs: GUEST_BOOT_MS }));
   }
 
   /** Runs a program as root in the running OS. Throws E_LAB_WRONG_OS when `os` is named and another one runs. */
@@ -145,33 +140,7 @@ export class LabMachine {
   /** Shuts every OS down in order, home last, and waits until the machine is off. Throws E_STOP_REFUSED. */
   async shutDown(report: (step: string) => void = () => {}): Promise<void> {
     await this.#exclusive(async () => {
-      const qemu = requireQemu(this.state);
-      const home = homeOf(this.spec).name;
-      try {
-        if ((await this.ping()).os !== home) await this.switchTo(home);
-        const { slots } = JSON.parse(await this.run([TORPOR, 'status', '--json']));
-        for (const { slot, name, state } of slots as { slot: number; name: string; state: string }[]) {
-          if (slot === 0 || state === 'empty') continue;
-          report(`stop ${name}`);
-          const force = state === 'crashed' ? ['--force'] : [];
-          await this.run([TORPOR, 'stop', ...force, name], { timeoutMs: STOP_MS });
-        }
-        report(`stop ${home}`);
-        // The answer and the end of the line race.
-        void this.exec(['poweroff']).catch(() => {});
-      } catch (cause) {
-        const message = cause instanceof Error ? cause.message : String(cause);
-        throw new TorporError('E_STOP_REFUSED', `the lab machine cannot be shut down in order: ${message}`, {
-          hint: 'end it as it is with `torpor lab down --force`',
-          cause,
-        });
-      }
-      if (!(await waitForExit(qemu, STOP_MS))) {
-        throw new TorporError('E_STOP_REFUSED', `“${home}” did not power off within ${STOP_MS / 1000} s`, {
-          facts: { lastLines: tailFile(this.state.consoleLog, 10) },
-          hint: 'end it as it is with `torpor lab down --force`',
-        });
-      }
+      await shutDownMachine(this, report);
       this.close();
       await killQemu(this.state);
     });
@@ -209,31 +178,6 @@ export class LabMachine {
         const isSlow = error instanceof TorporError && error.code === 'E_TIMEOUT';
         if (!isSlow || performance.now() > deadline) throw error;
       }
-    }
-  }
-
-  /** Fails at once when the console shows that the boot has failed, or QEMU is gone. */
-  async #whileBooting<T>(from: number, action: () => Promise<T>): Promise<T> {
-    const stop = new AbortController();
-    const watch = async (): Promise<never> => {
-      const check = (): void => {
-        stop.signal.throwIfAborted();
-        requireQemu(this.state);
-      };
-      const options = { from, timeoutMs: Number.POSITIVE_INFINITY, pollMs: 250, check };
-      const [line] = await waitForText(this.state.consoleLog, BOOT_FAILURE, options);
-      await sleep(500);
-      throw new TorporError('E_LAB_MACHINE', `an OS did not start: ${line.trim()}`, {
-        facts: { lastLines: tailFile(this.state.consoleLog, 15), log: this.state.consoleLog },
-        hint: `read ${this.state.consoleLog}`,
-      });
-    };
-    const watching = watch();
-    watching.catch(() => {});
-    try {
-      return await Promise.race([action(), watching]);
-    } finally {
-      stop.abort();
     }
   }
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { LabMachine, TORPOR } from './lab-machine.ts';
+import { LabMachine } from './lab-machine.ts';
 import { machineSpecSchema } from './machine-spec.ts';
 import { findQemu } from './qemu-process.ts';
+import { TORPOR } from './shut-down.ts';
 import { type LabState, readJsonFile } from './state.ts';
 
 /** `silent`: QEMU runs, but no OS answers on the agent's line. */

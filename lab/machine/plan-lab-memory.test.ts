@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GIB, MIB } from '../../src/base/units.ts';
 import { decodePlanArguments } from '../../src/memory/plan-arguments.ts';
-import { DEFAULT_CONFIG, parseLabConfig } from '../config/lab-config.ts';
+import { DEFAULT_CONFIG } from '../config/default-config.ts';
+import { parseLabConfig } from '../config/lab-config.ts';
 import { planLabMemory } from './plan-lab-memory.ts';
 
 const CONFIG = parseLabConfig(DEFAULT_CONFIG);

@@ -2,7 +2,9 @@ import { Command, CommanderError } from 'commander';
 import { EXIT_STATUS } from '../base/exit-status.ts';
 import { agentCommand } from './commands/agent.ts';
 import { bootCommand } from './commands/boot.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { joinCommand } from './commands/join.ts';
+import { isLabHere, runLabCommand } from './commands/lab.ts';
 import { osCommand } from './commands/os.ts';
 import { planCommand } from './commands/plan.ts';
 import { showCommand } from './commands/show.ts';
@@ -15,7 +17,7 @@ const VERSION = '0.1.0';
 
 /** Every command of `torpor`, in the order of the help. */
 function program(): Command {
-  return new Command('torpor')
+  const torpor = new Command('torpor')
     .description('Several whole Linux systems resident in one machine, switched in milliseconds.')
     .version(VERSION)
     .addCommand(statusCommand(), { isDefault: true })
@@ -25,14 +27,19 @@ function program(): Command {
     .addCommand(showCommand())
     .addCommand(osCommand())
     .addCommand(planCommand())
+    .addCommand(doctorCommand())
     .addCommand(joinCommand())
     .addCommand(agentCommand())
     .exitOverride()
     .showHelpAfterError('(`torpor --help` lists the commands)');
+  if (isLabHere())
+    torpor.command('lab').description('a virtual machine to try all of this in; see `torpor lab --help`');
+  return torpor;
 }
 
 /** Runs a command line and returns its exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
+  if (argv[0] === 'lab' && isLabHere()) return await runLabCommand(argv.slice(1));
   try {
     const command = program();
     for (const sub of command.commands) inheritExit(sub);

@@ -141,7 +141,8 @@ export function modelTrampoline(
     tscEnter: tsc.enter,
   };
   CONTROL.encodeInto(bytes, how, OFFSET.control);
-  const isElsewhere = leaver.apicId !== undefined && BigInt(leaver.apicId) !== BigInt.asUintN(32, control.bootApicId);
+  const isElsewhere =
+    leaver.apicId !== undefined && BigInt(leaver.apicId) !== BigInt.asUintN(32, control.bootApicId);
   if (leaver.mode === 'crash' && isElsewhere && control.canWake === 0n)
     CONTROL.encodeInto(bytes, { wrongProcessor: 1n }, OFFSET.control);
   if (next === undefined) return null;

@@ -13,8 +13,12 @@ export function joinCommand(): Command {
     .action(async (options: { name: string; json?: boolean }) => {
       await withMachineLock(() =>
         enterMachine(openLinux(), options.name, (_, self) => {
-          if (options.json === true) printJson({ slot: self.index, name: self.name, crashArmed: self.crashArmed });
-          else print(`this is “${self.name}” in slot ${self.index}${self.crashArmed ? '' : '; a crash of it would not come back: there is no crashkernel= reservation'}`);
+          if (options.json === true)
+            printJson({ slot: self.index, name: self.name, crashArmed: self.crashArmed });
+          else
+            print(
+              `this is “${self.name}” in slot ${self.index}${self.crashArmed ? '' : '; a crash of it would not come back: there is no crashkernel= reservation'}`,
+            );
         }),
       );
     });
