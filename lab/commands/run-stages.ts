@@ -1,22 +1,26 @@
 import { Listr, PRESET_TIMER } from 'listr2';
 import type { Stage } from '../machine/stage.ts';
 
+/** A narrower terminal, or one of unknown width, gets plain lines. */
+const MIN_COLUMNS = 40;
+
 /**
  * Runs stages one after the other and shows them: live on a terminal, otherwise as plain lines on
  * standard error, because standard output is for results then.
  */
 export async function runStages(stages: readonly Stage[]): Promise<void> {
-  if (process.stderr.isTTY === true && process.stdout.isTTY === true) return await runLive(stages);
+  const { stdout, stderr } = process;
+  if (stderr.isTTY && stdout.isTTY && stdout.columns >= MIN_COLUMNS) return await runLive(stages);
   for (const { title, run } of stages) {
     const started = performance.now();
     let last = '';
     await run((text) => {
       // A line per percent would drown a log; the words before the figure tell enough.
       const words = text.replace(/ \d+ ?%?$/, '');
-      if (words !== last) process.stderr.write(`  ${title}: ${words}\n`);
+      if (words !== last) stderr.write(`  ${title}: ${words}\n`);
       last = words;
     });
-    process.stderr.write(`✓ ${title} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
+    stderr.write(`✓ ${title} (${((performance.now() - started) / 1000).toFixed(1)} s)\n`);
   }
 }
 

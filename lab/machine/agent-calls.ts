@@ -103,6 +103,12 @@ function checkWhole(gotBytes: number, sentBytes: number | null | undefined): voi
   );
 }
 
+export interface SwitchOptions {
+  readonly timeoutMs?: number;
+  /** How long to wait for an arrival before asking who runs. */
+  readonly pollMs?: number;
+}
+
 export interface SwitchResult {
   readonly os: string;
   /** Null when the arrival was seen only by asking, and the OS does not tell its last switch. */
@@ -118,8 +124,9 @@ export interface SwitchResult {
 export async function switchOs(
   agent: AgentClient,
   target: string,
-  timeoutMs = 120_000,
+  options: SwitchOptions = {},
 ): Promise<SwitchResult> {
+  const { timeoutMs = 120_000, pollMs = ARRIVAL_POLL_MS } = options;
   if ((await pingAgent(agent)).os === target) {
     throw new TorporError('E_OS_RUNNING', `“${target}” runs already`, { facts: { name: target } });
   }
@@ -142,7 +149,7 @@ export async function switchOs(
   );
   refused.catch(() => {});
   try {
-    const report = await Promise.race([arrived, refused, pollArrival(agent, target, stop.signal)]);
+    const report = await Promise.race([arrived, refused, pollArrival(agent, target, pollMs, stop.signal)]);
     return { os: target, report, hostMs: performance.now() - started };
   } finally {
     stop.abort();
@@ -154,11 +161,12 @@ export async function switchOs(
 async function pollArrival(
   agent: AgentClient,
   target: string,
+  pollMs: number,
   signal: AbortSignal,
 ): Promise<SwitchReport | null> {
   for (;;) {
-    await sleep(ARRIVAL_POLL_MS, undefined, { signal }).catch(() => new Promise<never>(() => {}));
-    const pong = await pingAgent(agent, ARRIVAL_POLL_MS).catch(() => null);
+    await sleep(pollMs, undefined, { signal }).catch(() => new Promise<never>(() => {}));
+    const pong = await pingAgent(agent, pollMs).catch(() => null);
     if (pong?.os === target) return pong.lastSwitch ?? null;
   }
 }

@@ -35,7 +35,7 @@ async function fakeOs(
     });
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  const agent = await openAgent(path);
+  const agent = await openAgent(path, 50);
   t.after(() => {
     agent.close();
     for (const socket of sockets) socket.destroy();
@@ -108,7 +108,7 @@ test('switchOs() finds a lost arrival by asking', async (t) => {
     pings += 1;
     say({ id, ok: { os: pings === 1 ? 'a' : 'b', bootId: 'x', lastSwitch: REPORT } });
   });
-  assert.deepEqual((await switchOs(agent, 'b')).report, REPORT);
+  assert.deepEqual((await switchOs(agent, 'b', { pollMs: 50 })).report, REPORT);
 });
 
 test('a call ends when its time is up, or when the machine goes', async (t) => {

@@ -15,7 +15,6 @@ import { TorporError } from '../../src/base/errors.ts';
 const RETRY_MS = 2_000;
 
 export type AgentEvent = Extract<AgentMessage, { event: string }>;
-export type ArrivedEvent = Extract<AgentEvent, { event: 'arrived' }>;
 /** A request without its id. */
 export type AgentCall = AgentRequest extends infer R
   ? R extends AgentRequest
@@ -50,6 +49,7 @@ export interface CallOptions {
  */
 export class AgentClient {
   readonly #socket: Socket;
+  readonly #retryMs: number;
   readonly #decoder = new LineDecoder();
   readonly #calls = new Map<number, Call>();
   readonly #listeners = new Set<(event: AgentEvent) => void>();
@@ -57,7 +57,8 @@ export class AgentClient {
   #nextId = randomInt(1, 2 ** 40) * 1024;
   #failure: TorporError | null = null;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, retryMs = RETRY_MS) {
+    this.#retryMs = retryMs;
     this.#socket = socket;
     socket.setEncoding('latin1');
     socket.on('data', (text: string) => {
@@ -99,7 +100,7 @@ export class AgentClient {
       options.signal?.addEventListener('abort', () => call.reject(noAnswer(call, 0)), { once: true });
       this.#calls.set(id, call);
       this.#send(call);
-      call.retry = setInterval(() => this.#send(call), RETRY_MS);
+      call.retry = setInterval(() => this.#send(call), this.#retryMs);
     });
   }
 
@@ -152,12 +153,12 @@ export class AgentClient {
 }
 
 /** Connects to the agent port of the machine. Throws E_LAB_MACHINE. */
-export function openAgent(path: string): Promise<AgentClient> {
+export function openAgent(path: string, retryMs = RETRY_MS): Promise<AgentClient> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => {
       socket.removeAllListeners('error');
-      resolve(new AgentClient(socket));
+      resolve(new AgentClient(socket, retryMs));
     });
     socket.once('error', (cause) => {
       const message = `the lab machine's agent port cannot be opened: ${cause.message}`;

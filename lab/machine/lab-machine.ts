@@ -6,6 +6,7 @@ import {
   execInOs,
   type Pong,
   pingAgent,
+  type SwitchOptions,
   type SwitchResult,
   switchOs,
 } from './agent-calls.ts';
@@ -118,9 +119,9 @@ export class LabMachine {
   }
 
   /** Asks the running OS to switch, and waits until `os` answers. Throws E_OS_UNKNOWN, what the OS says, E_TIMEOUT. */
-  async switchTo(os: string, timeoutMs?: number): Promise<SwitchResult> {
+  async switchTo(os: string, options?: SwitchOptions): Promise<SwitchResult> {
     this.requireOs(os);
-    return await switchOs(await this.#connect(), os, timeoutMs);
+    return await switchOs(await this.#connect(), os, options);
   }
 
   async screenshot(file: string): Promise<void> {

@@ -21,10 +21,10 @@ export async function runProgram(request: ExecRequest, abort: AbortSignal, emit:
     signal: abort,
     cwd: '/',
     env: {
+      ...process.env,
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: '/root',
       TERM: 'dumb',
-      ...process.env,
     },
     ...(request.timeoutMs === undefined ? {} : { timeout: request.timeoutMs }),
   });

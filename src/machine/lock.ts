@@ -17,11 +17,23 @@ export async function withMachineLock<T>(action: () => T | Promise<T>, path = LO
 /** The lock appears with its content: nobody sees it without the process that holds it. */
 function take(path: string): void {
   const own = `${path}.${process.pid}`;
-  writeFileSync(own, String(process.pid));
+  writeOwn(own);
   try {
     while (!isLinked(own, path)) checkStale(path);
   } finally {
     rmSync(own, { force: true });
+  }
+}
+
+function writeOwn(own: string): void {
+  try {
+    writeFileSync(own, String(process.pid));
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EACCES') throw cause;
+    throw new TorporError('E_NOT_ROOT', 'changing the machine needs root', {
+      hint: 'run this as root',
+      cause,
+    });
   }
 }
 

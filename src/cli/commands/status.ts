@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { TorporError } from '../../base/errors.ts';
 import { formatSize } from '../../base/units.ts';
 import { type MachineStatus, readStatus } from '../../machine/status.ts';
 import { openSwitchboard } from '../../machine/this-os.ts';
@@ -7,14 +8,25 @@ import { print, printJson, printTable } from '../output.ts';
 import { renderSwitch } from '../render-switch.ts';
 
 export function statusCommand(): Command {
-  return new Command('status')
-    .description('who runs, who is parked, who is empty')
-    .option('--json', 'print JSON')
-    .action((options: { json?: boolean }) => {
-      const status = readStatus(openSwitchboard(openLinux()));
-      if (options.json === true) printJson(status);
-      else renderStatus(status);
-    });
+  return (
+    new Command('status')
+      .description('who runs, who is parked, who is empty')
+      .option('--json', 'print JSON')
+      // It is the default command, so an unknown one comes here as an argument.
+      .allowExcessArguments()
+      .action((options: { json?: boolean }, command: Command) => {
+        const [unknown] = command.args;
+        if (unknown !== undefined) {
+          throw new TorporError('E_USAGE', `“${unknown}” is no command`, {
+            facts: { command: unknown },
+            hint: '`torpor --help` lists the commands',
+          });
+        }
+        const status = readStatus(openSwitchboard(openLinux()));
+        if (options.json === true) printJson(status);
+        else renderStatus(status);
+      })
+  );
 }
 
 function renderStatus(status: MachineStatus): void {
