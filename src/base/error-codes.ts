@@ -18,7 +18,10 @@ export const ERROR_CODES = {
   E_NO_KEXEC_JUMP: { exit: 'machine', meaning: 'The running kernel has no KEXEC_JUMP.' },
   E_KEXEC_FORBIDDEN: { exit: 'machine', meaning: 'The running kernel forbids kexec_load.' },
   E_UNSOUND_KERNEL: { exit: 'machine', meaning: "This kernel's jump path is known to be unsound." },
-  E_PAGING_MODE: { exit: 'machine', meaning: 'Kernels of one machine must all use 4-level or all 5-level paging.' },
+  E_PAGING_MODE: {
+    exit: 'machine',
+    meaning: 'Kernels of one machine must all use 4-level or all 5-level paging.',
+  },
   E_NO_PLAN: { exit: 'machine', meaning: 'No memory plan is in force on this machine.' },
 
   E_FILE: { exit: 'input', meaning: 'A file cannot be read.' },
@@ -29,13 +32,19 @@ export const ERROR_CODES = {
   E_KERNEL_NO_JUMP: { exit: 'input', meaning: 'The kernel to boot was built without KEXEC_JUMP.' },
   E_KERNEL_TOO_LARGE: { exit: 'input', meaning: 'The kernel does not fit its slot.' },
   E_INITRD_TOO_LARGE: { exit: 'input', meaning: 'The initrd does not fit its slot beside the kernel.' },
-  E_CMDLINE_TOO_LONG: { exit: 'input', meaning: 'The kernel command line is longer than the kernel accepts.' },
+  E_CMDLINE_TOO_LONG: {
+    exit: 'input',
+    meaning: 'The kernel command line is longer than the kernel accepts.',
+  },
   E_FIRMWARE_MAP: { exit: 'input', meaning: 'A firmware map is malformed.' },
   E_VMCOREINFO: { exit: 'input', meaning: 'A VMCOREINFO note is malformed or lacks a field.' },
 
   E_PLAN_OVERLAP: { exit: 'usage', meaning: 'Two ranges of the memory plan overlap.' },
   E_PLAN_ALIGNMENT: { exit: 'usage', meaning: 'A range of the memory plan is not aligned.' },
-  E_PLAN_NOT_RAM: { exit: 'usage', meaning: 'A range of the memory plan is not inside one usable firmware range.' },
+  E_PLAN_NOT_RAM: {
+    exit: 'usage',
+    meaning: 'A range of the memory plan is not inside one usable firmware range.',
+  },
   E_PLAN_NO_ROOM: { exit: 'usage', meaning: 'The wanted slots do not fit this machine.' },
   E_PLAN_LOW_SLICE: { exit: 'usage', meaning: 'The slices below 1 MiB are too small or too many.' },
   E_PLAN_SLOTS: { exit: 'usage', meaning: 'The number, names or sizes of the wanted slots are not valid.' },
@@ -54,7 +63,10 @@ export const ERROR_CODES = {
   E_NO_SLOT: { exit: 'state', meaning: 'No slot is free or large enough.' },
   E_BUSY: { exit: 'state', meaning: 'Another command is changing the machine.' },
 
-  E_FREEZE_REFUSED: { exit: 'refused', meaning: 'The kernel could not freeze every task or device; nothing changed.' },
+  E_FREEZE_REFUSED: {
+    exit: 'refused',
+    meaning: 'The kernel could not freeze every task or device; nothing changed.',
+  },
   E_KEXEC_REFUSED: { exit: 'refused', meaning: 'The kernel refused the kexec image.' },
   E_SYSCALL: { exit: 'refused', meaning: 'A system call failed.' },
   E_STOP_REFUSED: { exit: 'refused', meaning: 'The OS did not shut down.' },

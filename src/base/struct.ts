@@ -76,7 +76,11 @@ export interface Struct<F extends FieldTable> {
 }
 
 /** Defines a structure; overlapping or out-of-bounds fields are a defect and throw at once. */
-export function defineStruct<const F extends FieldTable>(name: string, sizeBytes: number, fields: F): Struct<F> {
+export function defineStruct<const F extends FieldTable>(
+  name: string,
+  sizeBytes: number,
+  fields: F,
+): Struct<F> {
   let previousEnd = 0;
   for (const [key, field] of Object.entries(fields).toSorted((a, b) => a[1].offset - b[1].offset)) {
     if (field.offset < previousEnd) throw new Error(`${name}.${key} overlaps the field before it`);
@@ -96,7 +100,10 @@ export function defineStruct<const F extends FieldTable>(name: string, sizeBytes
     fields,
     decode(bytes, offset = 0) {
       const view = viewOf(bytes, offset);
-      const values = Object.entries(fields).map(([key, field]) => [key, field.codec.read(view, field.offset)]);
+      const values = Object.entries(fields).map(([key, field]) => [
+        key,
+        field.codec.read(view, field.offset),
+      ]);
       return Object.fromEntries(values) as ValuesOf<F>;
     },
     encodeInto(bytes, values, offset = 0) {

@@ -66,7 +66,11 @@ export function formatSize(bytes: number): string {
 
 /** Bytes → the form that the kernel's memparse() reads, exact: `512M`, `64K`, `4100`. */
 export function kernelSize(bytes: number): string {
-  for (const [suffix, unit] of [['G', GIB], ['M', MIB], ['K', KIB]] as const) {
+  for (const [suffix, unit] of [
+    ['G', GIB],
+    ['M', MIB],
+    ['K', KIB],
+  ] as const) {
     if (bytes >= unit && bytes % unit === 0) return `${bytes / unit}${suffix}`;
   }
   return String(bytes);

@@ -28,6 +28,7 @@ test('finds the configuration inside gzip and zstd kernels', () => {
   assert.deepEqual(ask(gzipSync(vmlinux(WITH))), {
     kexecJump: 'yes',
     pagingMode: '4-level',
+    jumpPath: 'unknown',
     source: 'image',
   });
   assert.equal(ask(zstd(vmlinux(WITH))).kexecJump, 'yes');
@@ -39,6 +40,7 @@ test('falls back to the file beside the kernel, which the image overrules', () =
   assert.deepEqual(ask(Buffer.from([0xfd, 0x37, 0x7a]), WITH), {
     kexecJump: 'yes',
     pagingMode: '4-level',
+    jumpPath: 'unknown',
     source: 'file',
   });
   assert.equal(ask(gzipSync(Buffer.from('no configuration here')), WITHOUT).kexecJump, 'no');
@@ -49,6 +51,7 @@ test('says unknown rather than guess', () => {
   assert.deepEqual(ask(Buffer.from([0xfd, 0x37, 0x7a])), {
     kexecJump: 'unknown',
     pagingMode: '4-level',
+    jumpPath: 'unknown',
     source: 'none',
   });
   assert.equal(ask(gzipSync(vmlinux(WITH)).subarray(0, 40)).kexecJump, 'unknown');

@@ -1,6 +1,7 @@
 import { gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { MIB } from '../base/units.ts';
 import type { BzImage } from './bzimage.ts';
+import { checkJumpPathSound } from './jump-path.ts';
 import { expandLz4 } from './lz4.ts';
 
 export type Answer = 'yes' | 'no' | 'unknown';
@@ -11,6 +12,8 @@ export interface KernelConfig {
   readonly kexecJump: Answer;
   /** `4-level`: never uses 5-level paging. `5-level`: uses it where the processor has it. */
   readonly pagingMode: '4-level' | '5-level';
+  /** Whether it survives coming back, from its machine code (kernel/jump-path.ts). */
+  readonly jumpPath: 'sound' | 'unsound' | 'unknown';
   /** Where the answer comes from. */
   readonly source: 'image' | 'file' | 'none';
 }
@@ -22,8 +25,8 @@ const KERNEL_LIMIT = 256 * MIB;
 const CONFIG_LIMIT = 8 * MIB;
 
 /**
- * Finds a kernel's configuration: `configFile`, the text of the /boot/config-* beside it, else in
- * the image itself (CONFIG_IKCONFIG, the way of the kernel's scripts/extract-ikconfig). Never
+ * Finds a kernel's configuration: in the image itself (CONFIG_IKCONFIG, the way of the kernel's
+ * scripts/extract-ikconfig), else in `configFile`, the text of the /boot/config-* beside it. Never
  * throws: what cannot be read (xz, lzo, bzip2 images; damaged ones) is `unknown`.
  */
 export function findKernelConfig(
@@ -32,14 +35,16 @@ export function findKernelConfig(
   configFile: string | null = null,
 ): KernelConfig {
   const pagingMode = bzImage.fiveLevelPaging ? '5-level' : '4-level';
-  // The file first: to expand a kernel takes seconds on a slow machine.
-  const config = configFile ?? readImageConfig(kernelFile, bzImage);
-  if (config === null) return { kexecJump: 'unknown', pagingMode, source: 'none' };
-  return {
-    kexecJump: parseOption(config, 'CONFIG_KEXEC_JUMP'),
-    pagingMode,
-    source: configFile === null ? 'image' : 'file',
-  };
+  const kernel = decompressPayload(
+    kernelFile.subarray(bzImage.payloadOffset, bzImage.payloadOffset + bzImage.payloadBytes),
+  );
+  const inside = kernel === null ? null : readEmbeddedConfig(kernel);
+  const config = inside ?? configFile;
+  const kexecJump = config === null ? 'unknown' : parseOption(config, 'CONFIG_KEXEC_JUMP');
+  const source = inside === null ? (config === null ? 'none' : 'file') : 'image';
+  // Without KEXEC_JUMP the code has no way back that could be judged.
+  const judged = kernel === null || kexecJump !== 'yes' ? 'absent' : checkJumpPathSound(kernel).verdict;
+  return { kexecJump, pagingMode, source, jumpPath: judged === 'absent' ? 'unknown' : judged };
 }
 
 /** Where the configuration of an installed or a freshly built kernel lies, most likely place first. */
@@ -61,10 +66,7 @@ function parseOption(config: string, name: string): Answer {
   return /^CONFIG_X86_64=y$/m.test(config) ? 'no' : 'unknown';
 }
 
-function readImageConfig(kernelFile: Uint8Array, bzImage: BzImage): string | null {
-  const payload = kernelFile.subarray(bzImage.payloadOffset, bzImage.payloadOffset + bzImage.payloadBytes);
-  const kernel = decompressPayload(payload);
-  if (kernel === null) return null;
+function readEmbeddedConfig(kernel: Buffer): string | null {
   const start = kernel.indexOf(START);
   const end = start < 0 ? -1 : kernel.indexOf(END, start);
   if (end < 0) return null;

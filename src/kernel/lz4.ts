@@ -11,7 +11,8 @@ const MINIMUM_MATCH = 4;
  */
 export function expandLz4(frame: Uint8Array, limitBytes: number): Buffer {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (frame.byteLength < 8 || view.getUint32(0, true) !== LEGACY_MAGIC) throw new RangeError('not a legacy LZ4 frame');
+  if (frame.byteLength < 8 || view.getUint32(0, true) !== LEGACY_MAGIC)
+    throw new RangeError('not a legacy LZ4 frame');
   const blocks: Buffer[] = [];
   let total = 0;
   for (let at = 4; at + 4 < frame.byteLength; ) {
@@ -49,7 +50,8 @@ function expandBlock(block: Uint8Array): Buffer {
   while (from < block.length) {
     const token = next();
     const literals = length(token >> 4);
-    if (from + literals > block.length || to + literals > BLOCK_BYTES) throw new RangeError('bad LZ4 literals');
+    if (from + literals > block.length || to + literals > BLOCK_BYTES)
+      throw new RangeError('bad LZ4 literals');
     // Byte by byte: most runs are a few bytes long, where a call costs more than the copy.
     for (const end = to + literals; to < end; ) output[to++] = block[from++]!;
     if (from === block.length) break;

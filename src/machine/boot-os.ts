@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { TorporError } from '../base/errors.ts';
 import { kernelSize, MIB } from '../base/units.ts';
 import { findAcpiRsdp } from '../kernel/acpi-rsdp.ts';
-import { decodeBzImage } from '../kernel/bzimage.ts';
+import { type BzImage, decodeBzImage } from '../kernel/bzimage.ts';
 import { SLOT_HEADER_BYTES } from '../kernel/guest-memory-map.ts';
 import { configFilesOf, findKernelConfig } from '../kernel/kernel-config.ts';
 import { type PlacedKernel, placeKernel } from '../kernel/place-kernel.ts';
@@ -51,15 +51,7 @@ export function planBoot(
   const slot = chooseSlot(records, os);
   const kernelFile = readInput(os.kernel);
   const bzImage = decodeBzImage(kernelFile);
-  const configFile = configFilesOf(os.kernel, bzImage.version)
-    .map((path) => sys.readTextFile(path))
-    .find((text) => text !== null);
-  if (findKernelConfig(kernelFile, bzImage, configFile ?? null).kexecJump === 'no') {
-    throw new TorporError('E_KERNEL_NO_JUMP', `${os.kernel} was built without CONFIG_KEXEC_JUMP`, {
-      facts: { kernel: os.kernel, version: bzImage.version },
-      hint: 'it could be started but never left again; use a kernel with CONFIG_KEXEC_JUMP=y',
-    });
-  }
+  checkKernel(sys, os.kernel, kernelFile, bzImage);
   const commandLine = guestCommandLine(switchboard, slot, os, options.extraArguments ?? '');
   const placed = placeKernel({
     kernelFile,
@@ -74,6 +66,25 @@ export function planBoot(
   });
   const returnTo = options.back === true ? switchboard.control().current : null;
   return { os, slot, commandLine, kernelVersion: bzImage.version, placed, returnTo };
+}
+
+/** A kernel that could be started but never come back is refused. Throws E_KERNEL_NO_JUMP, E_UNSOUND_KERNEL. */
+function checkKernel(sys: Sys, path: string, kernelFile: Uint8Array, bzImage: BzImage): void {
+  const beside = configFilesOf(path, bzImage.version).map((file) => sys.readTextFile(file));
+  const found = findKernelConfig(kernelFile, bzImage, beside.find((text) => text !== null) ?? null);
+  const facts = { kernel: path, version: bzImage.version };
+  if (found.kexecJump === 'no') {
+    throw new TorporError('E_KERNEL_NO_JUMP', `${path} was built without CONFIG_KEXEC_JUMP`, {
+      facts,
+      hint: 'it could be started but never left again; use a kernel with CONFIG_KEXEC_JUMP=y',
+    });
+  }
+  if (found.jumpPath === 'unsound') {
+    throw new TorporError('E_UNSOUND_KERNEL', `${path} does not load its GDT again when it is re-entered`, {
+      facts,
+      hint: 'it would reset the machine when it comes back; use 6.12.5 or later, or 6.13 or later',
+    });
+  }
 }
 
 /** The guest's own arguments come last, so that they win. */

@@ -55,6 +55,25 @@ test('home writes the switchboard of its plan and completes its record', () => {
   assert.equal(sys.images.get('crash')!.entry, 0x1000_0000);
 });
 
+test('home writes which processor the firmware started, and whether a warm reset wakes it', () => {
+  const cpuinfo = ['0', '1']
+    .map((n) => `processor\t: ${n}\napicid\t\t: ${n}\ninitial apicid\t: 1${n}\n`)
+    .join('\n');
+  for (const [change, expected] of [
+    [{ '/proc/cpuinfo': cpuinfo }, [10n, 1n]],
+    [{ '/proc/cpuinfo': cpuinfo, '/sys/firmware/efi/systab': 'x' }, [10n, 0n]],
+    [{}, [0n, 1n]],
+  ] as const) {
+    const sys = home(change);
+    joinMachine(sys, 'monitor');
+    const { bootApicId, canWake } = CONTROL.decode(
+      sys.mapPhysical(FAKE_PLAN.switchboard).bytes,
+      OFFSET.control,
+    );
+    assert.deepEqual([bootApicId, canWake], expected);
+  }
+});
+
 test('joining again changes nothing', () => {
   const sys = home();
   joinMachine(sys, 'monitor');

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ErrorCodeName } from '../base/error-codes.ts';
-import { failure } from '../base/errors.fixture.ts';
+import { asTorporError, failure } from '../base/errors.fixture.ts';
 import { TorporError } from '../base/errors.ts';
 import { physAddr } from '../base/units.ts';
 import { fakeMachine, leaveAndReturn, park, setState } from '../switchboard/fake.ts';
-import { MAILBOX_BYTES, OFFSET } from '../switchboard/layout.ts';
+import { CONTROL, MAILBOX_BYTES, OFFSET } from '../switchboard/layout.ts';
 import { planSwitch, switchTo } from './switch-os.ts';
 
 function machine() {
@@ -37,6 +37,12 @@ for (const [name, state, code] of refused) {
     assert.match(hint!, /`torpor /);
   });
 }
+
+test('planSwitch() after a crash that left this OS on another processor is refused', () => {
+  const { switchboard, bytes } = machine();
+  CONTROL.encodeInto(bytes, { wrongProcessor: 1n }, OFFSET.control);
+  assert.ok(asTorporError(() => planSwitch(switchboard, 'debian12')).hint);
+});
 
 test('switchTo() reports the switch back, and notes both times', () => {
   const made = machine();

@@ -78,7 +78,16 @@ test('a new switchboard has home running and empty slots', () => {
   }
   assert.equal(again.readLastSwitch(), null);
   assert.deepEqual(switchboard.control(), {
-    ...{ current: 0, target: 0, crashSlot: 0, sequence: 0, previous: 0, mode: null, refused: false, wrongProcessor: false },
+    ...{
+      current: 0,
+      target: 0,
+      crashSlot: 0,
+      sequence: 0,
+      previous: 0,
+      mode: null,
+      refused: false,
+      wrongProcessor: false,
+    },
     ...{ tscLeave: 0n, tscEnter: 0n, tscExit: 0n },
   });
 });

@@ -13,7 +13,7 @@ test('on any switchboard the machine code does what its model does, and writes n
   const word = fc.oneof(fc.bigInt(0n, 17n), fc.bigInt(0n, (1n << 64n) - 1n));
   const record = fc.record({
     state: fc.oneof(fc.bigInt(0n, 4n), word),
-    lowStart: fc.constantFrom(0n, 0x3_0000n),
+    lowStart: fc.constantFrom(0n, 0x1_0000n),
     // Not an address that holds code or data of the run itself.
     entry: fc.bigInt(1n << 40n, 1n << 41n),
     argument: word,
@@ -42,6 +42,7 @@ test('on any switchboard the machine code does what its model does, and writes n
   const image = new Uint8Array(OFFSET.records + PAGE_BYTES).fill(0xa5);
   image.set(encodeTrampoline(), OFFSET.trampoline);
   image.set(encodePageTables(BASE), OFFSET.pml5);
+  const untouched = new Uint8Array(0x2_0000);
   fc.assert(
     fc.property(arbitrary, (value) => {
       const real = image.slice();
@@ -62,16 +63,13 @@ test('on any switchboard the machine code does what its model does, and writes n
       const { cpu, entered, low } = runCode(real, leaver, value.la57 ? CR4_LA57 : 0n);
       assert.deepEqual(entered, expected === null ? null : { jump: expected.jump });
       if (expected !== null) checkRegisters(cpu, expected);
-      assert.ok(
-        low.every((byte) => byte === 0),
-        'nothing in low memory',
-      );
+      assert.equal(Buffer.compare(low, untouched), 0, 'nothing in low memory');
       // The trampoline's stack is its own.
       real.copyWithin(OFFSET.stackTop - PAGE_BYTES, 0, PAGE_BYTES);
       model.copyWithin(OFFSET.stackTop - PAGE_BYTES, 0, PAGE_BYTES);
       assert.ok(Buffer.from(real).equals(model), 'the same memory');
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });
 

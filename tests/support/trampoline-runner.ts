@@ -26,7 +26,7 @@ export interface Run {
   readonly cpu: X86;
   /** Null when the processor halted. */
   readonly entered: { readonly jump: bigint } | null;
-  /** The first 640 KiB. */
+  /** The first 128 KiB. */
   readonly low: Uint8Array;
   /** The registers of the interrupt controller. */
   readonly apic: Uint8Array;
@@ -36,7 +36,7 @@ export interface Run {
 export function processorIn(bytes: Uint8Array, leaver: Leaver, cr4 = 0n): Omit<Run, 'entered'> {
   const stack = new Uint8Array(64);
   new DataView(stack.buffer).setBigUint64(0, BigInt(leaver.reentry), true);
-  const low = new Uint8Array(0xa_0000);
+  const low = new Uint8Array(0x2_0000);
   const apic = new Uint8Array(4096);
   const cpu = new X86([
     { base: BASE, bytes },
