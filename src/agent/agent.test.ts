@@ -54,19 +54,19 @@ test('an agent says that it is up, and answers a ping', async () => {
   const identity = { os: 'monitor', bootId: FAKE_BOOT_ID };
   assert.deepEqual(received, [{ event: 'up', ...identity }]);
   say({ id: 7, op: 'ping' });
-  assert.deepEqual(await answer(7), { id: 7, ok: identity });
+  assert.deepEqual(await answer(7), { id: 7, ok: { ...identity, lastSwitch: null } });
   assert.deepEqual(received[1], { id: 7, ack: true });
 });
 
 test('a program is run, its output comes before its end', async () => {
   const { received, say, answer } = await start();
   say({ id: 1, op: 'exec', argv: ['/bin/echo', 'hello'] });
-  assert.deepEqual(await answer(1), { id: 1, ok: { exit: 0, signal: null } });
+  assert.deepEqual(await answer(1), { id: 1, ok: { exit: 0, signal: null, outBytes: 6, errBytes: 0 } });
   const out = Buffer.from('hello\n').toString('base64');
   assert.deepEqual(received.slice(1), [
     { id: 1, ack: true },
     { id: 1, out, stream: 1 },
-    { id: 1, ok: { exit: 0, signal: null } },
+    { id: 1, ok: { exit: 0, signal: null, outBytes: 6, errBytes: 0 } },
   ]);
 });
 
@@ -91,7 +91,10 @@ test('a running program is cancelled', async () => {
   await until((message) => 'out' in message);
   say({ id: 2, op: 'cancel', of: 1 });
   assert.deepEqual(await answer(2), { id: 2, ok: {} });
-  assert.deepEqual(await answer(1), { id: 1, ok: { exit: null, signal: 'SIGTERM' } });
+  assert.deepEqual(await answer(1), {
+    id: 1,
+    ok: { exit: null, signal: 'SIGTERM', outBytes: 8, errBytes: 0 },
+  });
 });
 
 test('what fails is answered with code, facts and hint', async () => {

@@ -1,6 +1,6 @@
 import { TorporError } from '../base/errors.ts';
-import { switchReportSchema } from '../engine/resident/switch-report.ts';
 import { withMachineLock } from '../machine/lock.ts';
+import { readLastSwitch } from '../machine/status.ts';
 import { planSwitch, switchTo } from '../machine/switch-os.ts';
 import { bootId } from '../machine/this-os.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
@@ -67,7 +67,7 @@ export class Agent {
     const { id } = request;
     switch (request.op) {
       case 'ping':
-        return this.#send({ id, ok: this.#identity() });
+        return this.#send({ id, ok: { ...this.#identity(), lastSwitch: readLastSwitch(this.#switchboard) } });
       case 'cancel':
         this.#running.get(request.of)?.abort();
         return this.#send({ id, ok: {} });
@@ -95,10 +95,10 @@ export class Agent {
   async #announceArrival(): Promise<void> {
     const { sequence } = this.#switchboard.control();
     if (sequence === this.#announced) return;
-    const report = switchReportSchema.safeParse(this.#switchboard.readLastSwitch());
-    if (!report.success || report.data.sequence !== sequence) return;
+    const report = readLastSwitch(this.#switchboard);
+    if (report?.sequence !== sequence) return;
     this.#announced = sequence;
-    await this.#send({ event: 'arrived', os: report.data.to, report: report.data });
+    await this.#send({ event: 'arrived', os: report.to, report });
   }
 
   #send(message: AgentMessage): Promise<void> {

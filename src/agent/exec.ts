@@ -8,6 +8,9 @@ type ExecRequest = Extract<AgentRequest, { op: 'exec' }>;
 export interface ProgramEnd {
   readonly exit: number | null;
   readonly signal: string | null;
+  /** Bytes of output that were passed on, so that the other end knows whether it has them all. */
+  readonly outBytes: number;
+  readonly errBytes: number;
 }
 
 /** base64 of a piece of the program's output, and which stream it came from. */
@@ -28,7 +31,7 @@ export async function runProgram(request: ExecRequest, abort: AbortSignal, emit:
     },
     ...(request.timeoutMs === undefined ? {} : { timeout: request.timeoutMs }),
   });
-  const ended = new Promise<ProgramEnd>((resolve, reject) => {
+  const ended = new Promise<Pick<ProgramEnd, 'exit' | 'signal'>>((resolve, reject) => {
     child.once('error', (error: NodeJS.ErrnoException) => {
       if (error.name === 'AbortError') return;
       reject(
@@ -42,13 +45,20 @@ export async function runProgram(request: ExecRequest, abort: AbortSignal, emit:
   // A program that ends early closes its input: that is its right.
   child.stdin.on('error', () => {});
   child.stdin.end(Buffer.from(request.stdin ?? '', 'base64'));
-  const drain = async (stream: AsyncIterable<Buffer>, number: 1 | 2): Promise<void> => {
+  const drain = async (stream: AsyncIterable<Buffer>, number: 1 | 2): Promise<number> => {
+    let bytes = 0;
     for await (const chunk of stream) {
+      bytes += chunk.length;
       for (let at = 0; at < chunk.length; at += OUTPUT_CHUNK_BYTES) {
         await emit(chunk.subarray(at, at + OUTPUT_CHUNK_BYTES).toString('base64'), number);
       }
     }
+    return bytes;
   };
-  const [end] = await Promise.all([ended, drain(child.stdout, 1), drain(child.stderr, 2)]);
-  return end;
+  const [end, outBytes, errBytes] = await Promise.all([
+    ended,
+    drain(child.stdout, 1),
+    drain(child.stderr, 2),
+  ]);
+  return { ...end, outBytes, errBytes };
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { TorporError } from '../base/errors.ts';
 import { kernelSize, MIB } from '../base/units.ts';
+import type { SwitchReport } from '../engine/resident/switch-report.ts';
 import { findAcpiRsdp } from '../kernel/acpi-rsdp.ts';
 import { type BzImage, decodeBzImage } from '../kernel/bzimage.ts';
 import { SLOT_HEADER_BYTES } from '../kernel/guest-memory-map.ts';
@@ -12,6 +13,7 @@ import type { Sys } from '../sys/sys.ts';
 import { chooseSlot } from './find-slot.ts';
 import { leaveMessage } from './messages.ts';
 import type { RegisteredOs } from './registry.ts';
+import { switchTo } from './switch-os.ts';
 
 /** Memory that each guest keeps for the page that a panic jumps to; the kernel aligns it to 16 MiB. */
 const CRASH_RESERVATION_BYTES = 16 * MIB;
@@ -104,6 +106,21 @@ function guestCommandLine(
     'nmi_watchdog=0',
   ];
   return [...base, os.args, extra].filter((part) => part !== '').join(' ');
+}
+
+/**
+ * Boots an OS as planned and enters it. Returns when somebody comes back to this OS. When this OS
+ * cannot leave, the slot is empty again.
+ */
+export function bootOs(sys: Sys, switchboard: Switchboard, plan: BootPlan): SwitchReport {
+  loadSlot(sys, switchboard, plan);
+  try {
+    return switchTo(sys, switchboard, plan.slot.index);
+  } catch (error) {
+    if (switchboard.record(plan.slot.index).state === 'loaded')
+      switchboard.setEmpty(plan.slot.index, Date.now());
+    throw error;
+  }
 }
 
 /** Fills the slot and makes it ready for its first entry. The jump is the caller's. */

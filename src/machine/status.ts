@@ -30,7 +30,6 @@ export interface MachineStatus {
 
 /** The state of a whole machine, from its switchboard. */
 export function readStatus(switchboard: Switchboard): MachineStatus {
-  const last = switchReportSchema.safeParse(readLastSwitch(switchboard));
   return {
     running: switchboard.running().name,
     switches: switchboard.control().sequence,
@@ -45,14 +44,14 @@ export function readStatus(switchboard: Switchboard): MachineStatus {
       crashArmed: record.crashArmed,
       bootId: record.bootId,
     })),
-    lastSwitch: last.success ? last.data : null,
+    lastSwitch: readLastSwitch(switchboard),
   };
 }
 
-/** Null when it is damaged: the last switch is only for people, and all else can be shown. */
-function readLastSwitch(switchboard: Switchboard): unknown {
+/** The report of the last switch. It only informs, so a damaged one counts as none. */
+export function readLastSwitch(switchboard: Switchboard): SwitchReport | null {
   try {
-    return switchboard.readLastSwitch();
+    return switchReportSchema.parse(switchboard.readLastSwitch());
   } catch {
     return null;
   }

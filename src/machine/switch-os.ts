@@ -1,5 +1,5 @@
 import { TorporError } from '../base/errors.ts';
-import { jump } from '../engine/resident/jump.ts';
+import { jump, requireBootProcessor } from '../engine/resident/jump.ts';
 import { reportSwitch, type SwitchReport } from '../engine/resident/switch-report.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
@@ -8,17 +8,9 @@ import { findResident } from './find-slot.ts';
 import { takeMessage } from './messages.ts';
 import { stopThisOs } from './stop-this-os.ts';
 
-/** The OS to switch to, checked. Throws E_OS_UNKNOWN, E_OS_RUNNING, E_OS_CRASHED, E_OS_EMPTY, E_WRONG_PROCESSOR. */
+/** The OS to switch to, checked. Throws E_OS_UNKNOWN, E_OS_RUNNING, E_OS_CRASHED, E_WRONG_PROCESSOR. */
 export function planSwitch(switchboard: Switchboard, name: string): SlotRecord {
-  if (switchboard.control().wrongProcessor) {
-    throw new TorporError(
-      'E_WRONG_PROCESSOR',
-      'after a crash this OS runs on another processor than it must for a switch',
-      {
-        hint: 'save your work and restart the machine',
-      },
-    );
-  }
+  requireBootProcessor(switchboard);
   const target = findResident(switchboard.records(), name);
   const facts = { name, slot: target.index, state: target.state };
   switch (target.state) {

@@ -1,10 +1,9 @@
 import { Command } from 'commander';
 import { formatRange } from '../../base/ranges.ts';
 import { formatSize, hex } from '../../base/units.ts';
-import { type BootPlan, loadSlot, planBoot } from '../../machine/boot-os.ts';
+import { type BootPlan, bootOs, planBoot } from '../../machine/boot-os.ts';
 import { withMachineLock } from '../../machine/lock.ts';
 import { Registry } from '../../machine/registry.ts';
-import { switchTo } from '../../machine/switch-os.ts';
 import { openSwitchboard } from '../../machine/this-os.ts';
 import { openLinux } from '../../sys/linux.ts';
 import { print, printJson } from '../output.ts';
@@ -33,10 +32,7 @@ export function bootCommand(): Command {
         ...(options.append === undefined ? {} : { extraArguments: options.append }),
       });
       if (options.dryRun === true) return printPlan(plan, options.json === true);
-      const report = await withMachineLock(() => {
-        loadSlot(sys, switchboard, plan);
-        return switchTo(sys, switchboard, plan.slot.index);
-      });
+      const report = await withMachineLock(() => bootOs(sys, switchboard, plan));
       if (options.json === true) printJson(report);
       else print(renderSwitch(report));
     });

@@ -19,6 +19,7 @@ export interface Arrival {
  * The jump path syncs nothing by itself (kernel/kexec_core.c, kernel_kexec), so it is done here.
  */
 export function jump(sys: Sys, switchboard: Switchboard, target: number): Arrival {
+  requireBootProcessor(switchboard);
   const self = switchboard.running();
   loadJumpImage(sys, switchboard.base, self);
   sys.sync();
@@ -49,6 +50,16 @@ export function jump(sys: Sys, switchboard: Switchboard, target: number): Arriva
   return { control, tscReturn };
 }
 
+/** A kernel can only be left and entered on the boot processor. Throws E_WRONG_PROCESSOR. */
+export function requireBootProcessor(switchboard: Switchboard): void {
+  if (!switchboard.control().wrongProcessor) return;
+  throw new TorporError(
+    'E_WRONG_PROCESSOR',
+    'after a crash this OS runs on another processor than the one that a switch needs',
+    { hint: 'save your work and restart the machine' },
+  );
+}
+
 /**
  * Taking processors down and up waits for RCU grace periods. The kernel shortens them for its own
  * suspend and hibernation (kernel/rcu/tree.c, rcu_pm_notify) but not on the way of a jump.
@@ -56,11 +67,10 @@ export function jump(sys: Sys, switchboard: Switchboard, target: number): Arriva
 function withExpeditedRcu(sys: Sys, action: () => void): void {
   const file = '/sys/kernel/rcu_expedited';
   const before = sys.readTextFile(file);
-  if (before === null) return action();
-  sys.writeTextFile(file, '1');
+  if (before !== null) sys.writeTextFile(file, '1');
   try {
     action();
   } finally {
-    sys.writeTextFile(file, before);
+    if (before !== null) sys.writeTextFile(file, before);
   }
 }

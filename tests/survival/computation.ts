@@ -1,0 +1,30 @@
+import { RAM } from './guest-os.ts';
+import { requireProcess, startScript } from './process.ts';
+import { ANY_OS, requireGrown, type SurvivalProgram, SurvivalError } from './program.ts';
+
+/** The same sum again and again, so that a switch meets it in the middle of one. */
+const SCRIPT = `
+dd if=/dev/urandom of=${RAM}/computation.data bs=64k count=16 2>/dev/null
+while :; do sha256sum <${RAM}/computation.data; done
+`;
+const LOOK = `wc -l <${RAM}/computation.log; sort -u ${RAM}/computation.log | wc -l`;
+
+export const computation: SurvivalProgram = {
+  id: 'computation',
+  doc: 'checksums without a pause: every one must be the same, whatever was in the registers',
+  needs: ANY_OS,
+  prepare: async (os) => {
+    const facts = await startScript(os, 'computation', SCRIPT);
+    await os.sh(`renice -n 15 -p ${facts.pid} >/dev/null`);
+    return { ...facts, sums: 0 };
+  },
+  verify: async (os, facts) => {
+    await requireProcess(os, 'computation', facts);
+    const [sums, different] = (await os.sh(`sleep 2; ${LOOK}`)).split('\n').map(Number);
+    requireGrown(`the computation in ${os.name}`, Number(facts.sums), sums!);
+    if (different !== 1) {
+      throw new SurvivalError(`${different} different sums of the same bytes in ${os.name}`);
+    }
+    return { ...facts, sums: sums! };
+  },
+};

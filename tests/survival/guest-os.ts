@@ -1,0 +1,55 @@
+import type { ExecOptions } from '../../lab/machine/agent-calls.ts';
+import type { LabMachine } from '../../lab/machine/lab-machine.ts';
+import { SurvivalError } from './program.ts';
+
+export type OsKind = 'busybox' | 'debian12' | 'debian13';
+
+/** The lab's longest line is 64 KiB and input travels as base64 in it. */
+const PIECE_BYTES = 40_000;
+
+/** In RAM, in every OS. */
+export const RAM = '/run/survival';
+/** On the OS's own disk. */
+export const DISK = '/var/lib/survival';
+
+/** One OS of a lab machine, as a survival program sees it. All calls are for when it runs. */
+export class GuestOs {
+  readonly machine: LabMachine;
+  readonly name: string;
+  readonly kind: OsKind;
+
+  private constructor(machine: LabMachine, name: string, kind: OsKind) {
+    this.machine = machine;
+    this.name = name;
+    this.kind = kind;
+  }
+
+  /** Looks at the OS that runs now and makes the programs' directories. Throws E_LAB_WRONG_OS. */
+  static async look(machine: LabMachine, name: string): Promise<GuestOs> {
+    const script = `mkdir -p ${RAM} ${DISK}; cat /etc/os-release 2>/dev/null || true`;
+    const release = await machine.run(['sh', '-c', script], { os: name });
+    const codename = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1];
+    const kind = codename === 'bookworm' ? 'debian12' : codename === 'trixie' ? 'debian13' : 'busybox';
+    return new GuestOs(machine, name, kind);
+  }
+
+  /** Runs a shell script and returns its output, trimmed. Throws SurvivalError with what it said. */
+  async sh(script: string, options: ExecOptions = {}): Promise<string> {
+    const { exit, stdout, stderr } = await this.machine.exec(['sh', '-c', script], {
+      timeoutMs: 120_000,
+      ...options,
+    });
+    if (exit === 0) return stdout.toString().trim();
+    const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-8).join('\n');
+    throw new SurvivalError(`a script ended with status ${exit} in ${this.name}: ${said}\n--\n${script}`);
+  }
+
+  /** Writes a file, of any size. */
+  async write(path: string, content: string): Promise<void> {
+    const bytes = Buffer.from(content);
+    await this.sh(`: >${path}`);
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      await this.sh(`cat >>${path}`, { stdin: bytes.subarray(at, at + PIECE_BYTES) });
+    }
+  }
+}

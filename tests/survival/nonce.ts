@@ -1,0 +1,38 @@
+import { randomUUID } from 'node:crypto';
+import { RAM } from './guest-os.ts';
+import { startScript, requireProcess } from './process.ts';
+import { ANY_OS, requireGrown, requireSame, type SurvivalProgram } from './program.ts';
+
+const SCRIPT = `
+read -r nonce
+ticks=0
+while :; do
+	ticks=$((ticks + 1))
+	echo "$nonce $ticks" >${RAM}/nonce.new && mv ${RAM}/nonce.new ${RAM}/nonce
+	sleep 0.2
+done
+`;
+
+/** It is seen twice, so that it goes on now and not only got on before. */
+const LOOK = `cat ${RAM}/nonce; sleep 0.7; cat ${RAM}/nonce`;
+
+export const nonce: SurvivalProgram = {
+  id: 'nonce',
+  doc: 'a shell with a nonce in a variable that counts five times a second',
+  needs: ANY_OS,
+  prepare: async (os) => {
+    const secret = randomUUID();
+    const process = await startScript(os, 'nonce', SCRIPT, secret);
+    await os.sh(`until [ -s ${RAM}/nonce ]; do sleep 0.1; done`);
+    return { ...process, nonce: secret, ticks: 0 };
+  },
+  verify: async (os, facts) => {
+    await requireProcess(os, 'nonce', facts);
+    const [first, second] = (await os.sh(LOOK)).split('\n').map((line) => line.split(' '));
+    requireSame(`the nonce in ${os.name}`, facts.nonce!, first![0]!);
+    requireSame(`the nonce in ${os.name}`, facts.nonce!, second![0]!);
+    requireGrown(`the counter in ${os.name}`, Number(first![1]), Number(second![1]));
+    requireGrown(`the counter in ${os.name}`, Number(facts.ticks), Number(second![1]));
+    return { ...facts, ticks: Number(second![1]) };
+  },
+};

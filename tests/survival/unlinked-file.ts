@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto';
+import { DISK } from './guest-os.ts';
+import { requireProcess, startScript } from './process.ts';
+import { ANY_OS, requireGrown, type SurvivalProgram } from './program.ts';
+import { countLines } from './numbered-lines.ts';
+
+const SCRIPT = `
+read -r nonce
+exec 3<>${DISK}/unlinked
+rm ${DISK}/unlinked
+count=0
+while :; do
+	count=$((count + 1))
+	echo "$nonce $count" >&3
+	sleep 0.2
+done
+`;
+
+export const unlinkedFile: SurvivalProgram = {
+  id: 'unlinked-file',
+  doc: 'an open file without a name, on the disk, that is written further',
+  needs: ANY_OS,
+  prepare: async (os) => {
+    const nonce = randomUUID();
+    return { ...(await startScript(os, 'unlinked-file', SCRIPT, nonce)), nonce, lines: 0 };
+  },
+  verify: async (os, facts) => {
+    await requireProcess(os, 'unlinked-file', facts);
+    await os.sh('sleep 0.5');
+    const lines = await countLines(os, `/proc/${facts.pid}/fd/3`, String(facts.nonce));
+    requireGrown(`the unlinked file in ${os.name}`, Number(facts.lines), lines);
+    return { ...facts, lines };
+  },
+};
