@@ -32,10 +32,9 @@ export class WitnessMemory {
       this.#verified = (this.#verified + 1) % this.#sums.length;
     }
     for (let done = 0; done < count / 2; done += 1) {
-      // A stride that meets every chunk: the number of chunks has no factor 7 in common with it.
-      this.#rewritten = (this.#rewritten + 7) % this.#sums.length;
       damage.push(...this.#verify(this.#rewritten));
       this.#write(this.#rewritten);
+      this.#rewritten = (this.#rewritten + 1) % this.#sums.length;
     }
     return damage;
   }
