@@ -78,7 +78,7 @@ test('a parked OS is asked to stop, does so and comes back', () => {
     modelTrampoline(bytes, { slot: 0, mode: 'park', reentry: physAddr(0x1000) }, TSC);
     assert.deepEqual(switchboard.readMailbox(1), { kind: 'stop', to: 0 });
     switchboard.writeMailbox(1, null);
-    switchboard.setTarget(0, 1n);
+    switchboard.setTarget(0, 1n, 0);
     modelTrampoline(bytes, { slot: 1, mode: 'leave', reentry: physAddr(0) }, TSC);
   };
   stopOs(sys, switchboard, planStop(switchboard, 'debian12', false));

@@ -33,7 +33,7 @@ export function stopThisOs(sys: Sys, switchboard: Switchboard, next: number): ne
   sys.sync();
   sys.writeTextFile('/proc/sysrq-trigger', 'u');
   sys.sync();
-  switchboard.setTarget(next, sys.readTsc());
+  switchboard.setTarget(next, sys.readTsc(), sys.realtimeMs());
   sys.rebootKexec();
   throw new TorporError('E_STOP_REFUSED', 'the kernel did not leave', {
     hint: 'the kernel log says why: `dmesg | tail`',

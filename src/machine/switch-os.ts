@@ -1,4 +1,5 @@
 import { TorporError } from '../base/errors.ts';
+import { carryClock } from '../engine/resident/clock.ts';
 import { jump, requireBootProcessor } from '../engine/resident/jump.ts';
 import { reportSwitch, type SwitchReport } from '../engine/resident/switch-report.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
@@ -39,7 +40,8 @@ export function switchTo(sys: Sys, switchboard: Switchboard, target: number): Sw
   for (;;) {
     const arrival = jump(sys, switchboard, target);
     const report = reportSwitch(sys, switchboard, arrival);
-    const nowMs = Date.now();
+    carryClock(sys, arrival);
+    const nowMs = sys.realtimeMs();
     switchboard.describe(arrival.control.previous, { sinceMs: nowMs });
     switchboard.describe(self.index, { sinceMs: nowMs });
     switchboard.writeLastSwitch(report);

@@ -43,7 +43,7 @@ export const HEADER = defineStruct('switchboard.header', HEADER_CHECKED_BYTES, {
   homeBootId: text(40, 40),
 });
 
-export const CONTROL = defineStruct('switchboard.control', 104, {
+export const CONTROL = defineStruct('switchboard.control', 112, {
   current: u64(0),
   target: u64(8),
   crashSlot: u64(16),
@@ -57,6 +57,7 @@ export const CONTROL = defineStruct('switchboard.control', 104, {
   bootApicId: u64(80),
   canWake: u64(88),
   wrongProcessor: u64(96),
+  leaveRealtimeMs: u64(104),
 });
 
 /** First byte of a record's checksummed part; the part before it is live. */

@@ -95,7 +95,7 @@ test('a new switchboard has home running and empty slots', () => {
 test('what one view writes, another one reads', () => {
   const { switchboard, region } = machine();
   switchboard.describe(3, { name: 'tiny', joined: true, sinceMs: 5 });
-  switchboard.setTarget(2, 77n);
+  switchboard.setTarget(2, 77n, 0);
   switchboard.setCrashSlot(3);
   switchboard.writeMailbox(3, { kind: 'x' });
   switchboard.writeLastSwitch({ sequence: 3 });

@@ -52,6 +52,8 @@ export interface ControlState {
   /** After a panic on another processor that the boot processor could not be woken for. */
   readonly wrongProcessor: boolean;
   readonly tscLeave: bigint;
+  /** The leaver's wall clock at `tscLeave`, ms since 1970. */
+  readonly leaveRealtimeMs: number;
   readonly tscEnter: bigint;
   readonly tscExit: bigint;
 }
@@ -175,6 +177,7 @@ export class Switchboard {
       refused: below('refusal', 2) === 1,
       wrongProcessor: below('wrongProcessor', 2) === 1,
       tscLeave: raw.tscLeave,
+      leaveRealtimeMs: below('leaveRealtimeMs', Number.MAX_SAFE_INTEGER),
       tscEnter: raw.tscEnter,
       tscExit: raw.tscExit,
     };
@@ -221,9 +224,13 @@ export class Switchboard {
   }
 
   /** Names the slot to enter next. */
-  setTarget(slot: number, tscLeave: bigint): void {
+  setTarget(slot: number, tscLeave: bigint, realtimeMs: number): void {
     // SAFETY: fields of the control page that the leaving OS owns.
-    CONTROL.encodeInto(this.#bytes, { target: BigInt(slot), tscLeave }, OFFSET.control);
+    CONTROL.encodeInto(
+      this.#bytes,
+      { target: BigInt(slot), tscLeave, leaveRealtimeMs: BigInt(Math.floor(realtimeMs)) },
+      OFFSET.control,
+    );
   }
 
   setCrashSlot(slot: number): void {

@@ -32,6 +32,8 @@ export class FakeSys implements Sys {
   jumpProbeErrno = 'EFAULT';
   jumpProbes = 0;
   syncs = 0;
+  /** Stands still unless it is set. */
+  wallClockMs = 1_700_000_000_000;
   /** The clock of the kernel log; each line takes a millisecond. */
   logMs = 0;
   readonly stopped: string[] = [];
@@ -135,6 +137,12 @@ export class FakeSys implements Sys {
   readTsc(): bigint {
     this.#clock += 1000n;
     return this.#clock;
+  }
+  realtimeMs(): number {
+    return this.wallClockMs;
+  }
+  setRealtimeMs(ms: number): void {
+    this.wallClockMs = ms;
   }
   monotonicNs(): bigint {
     this.#clock += 100_000n;

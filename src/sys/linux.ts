@@ -22,6 +22,8 @@ const STOP_SERVICES_MS = 90_000;
 const SYS_SYSLOG = 103;
 const SYS_SYNC = 162;
 const SYS_REBOOT = 169;
+const SYS_CLOCK_SETTIME = 227;
+const CLOCK_REALTIME = 0;
 const SYS_KEXEC_LOAD = 246;
 
 // include/uapi/linux/reboot.h
@@ -68,6 +70,8 @@ export function openLinux(): Sys {
       readTsc ??= makeReadTsc();
       return readTsc();
     },
+    realtimeMs: Date.now,
+    setRealtimeMs,
     monotonicNs: process.hrtime.bigint,
   };
 }
@@ -133,6 +137,20 @@ function check(call: string, result: number): void {
   if (result >= 0) return;
   const errno = lastErrno();
   throw new TorporError('E_SYSCALL', `${call} failed: ${errno}`, { facts: { call, errno } });
+}
+
+/** clock_settime(2) with a `struct timespec`: seconds, nanoseconds. */
+function setRealtimeMs(ms: number): void {
+  const timespec = allocate(16);
+  try {
+    const view = new DataView(timespec.bytes.buffer, timespec.bytes.byteOffset);
+    const seconds = Math.floor(ms / 1000);
+    view.setBigInt64(0, BigInt(seconds), true);
+    view.setBigInt64(8, BigInt(Math.floor((ms - seconds * 1000) * 1e6)), true);
+    check('clock_settime', syscall(SYS_CLOCK_SETTIME, CLOCK_REALTIME, timespec.address, 0, 0, 0, 0));
+  } finally {
+    timespec.unmap();
+  }
 }
 
 /** sd_booted(3): systemd runs when this directory exists. */

@@ -71,6 +71,10 @@ export interface Sys {
   sync(): void;
   /** The processor's time stamp counter; common to all kernels of a machine. */
   readTsc(): bigint;
+  /** The wall clock, ms since 1970. */
+  realtimeMs(): number;
+  /** Sets the wall clock. */
+  setRealtimeMs(ms: number): void;
   /** CLOCK_MONOTONIC, nanoseconds; stands still while this OS is parked. */
   monotonicNs(): bigint;
 }

@@ -37,19 +37,29 @@ async function build(state: LabState, stages: readonly Stage[]): Promise<void> {
   });
 }
 
-/** Runs `action`; whatever ends it, also Ctrl-C, no machine of this lab is left running. */
-export async function withoutLeftovers<T>(state: LabState, action: () => Promise<T>): Promise<T> {
+/**
+ * Runs `action`; whatever ends it, also Ctrl-C, no machine of this lab is left running, unless
+ * `keep` wants to have it looked at.
+ */
+export async function withoutLeftovers<T>(
+  state: LabState,
+  action: () => Promise<T>,
+  keep: (result: T) => boolean = () => false,
+): Promise<T> {
   const onSignal = (): void => {
     process.stderr.write('\nending the machine\n');
     void killQemu(state).finally(() => process.exit(130));
   };
   process.once('SIGINT', onSignal);
   process.once('SIGTERM', onSignal);
+  let kept = false;
   try {
-    return await action();
+    const result = await action();
+    kept = keep(result);
+    return result;
   } finally {
     process.off('SIGINT', onSignal);
     process.off('SIGTERM', onSignal);
-    await killQemu(state);
+    if (!kept) await killQemu(state);
   }
 }

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MIB } from '../../src/base/units.ts';
 import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import type { OsSpec } from '../../lab/machine/machine-spec.ts';
 import { bundleProgram } from '../../lab/rootfs/bundle.ts';
+import { MIB } from '../../src/base/units.ts';
 import type { WitnessReport, WitnessSettings } from './guest/report.ts';
 
 const PLACE = '/run/torpor-soak';

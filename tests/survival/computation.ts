@@ -1,6 +1,6 @@
 import { RAM } from './guest-os.ts';
 import { requireProcess, startScript } from './process.ts';
-import { ANY_OS, requireGrown, type SurvivalProgram, SurvivalError } from './program.ts';
+import { ANY_OS, requireGrown, SurvivalError, type SurvivalProgram } from './program.ts';
 
 /** The same sum again and again, so that a switch meets it in the middle of one. */
 const SCRIPT = `

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { RAM } from './guest-os.ts';
-import { startScript, requireProcess } from './process.ts';
+import { requireProcess, startScript } from './process.ts';
 import { ANY_OS, requireGrown, requireSame, type SurvivalProgram } from './program.ts';
 
 const SCRIPT = `

@@ -28,6 +28,8 @@ export async function startScript(
 
 /** The same process still runs: its number and the time of its start are those of before. */
 export async function requireProcess(os: GuestOs, id: string, facts: Facts): Promise<void> {
-  const now = await os.sh(`${startTime(facts.pid!)} 2>/dev/null || echo gone; tail -n 3 ${RAM}/${id}.log >&2`);
+  const now = await os.sh(
+    `${startTime(facts.pid!)} 2>/dev/null || echo gone; tail -n 3 ${RAM}/${id}.log >&2`,
+  );
   requireSame(`the process of ${id} in ${os.name}`, facts.startTicks!, Number(now));
 }

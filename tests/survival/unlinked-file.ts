@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { DISK } from './guest-os.ts';
+import { countLines } from './numbered-lines.ts';
 import { requireProcess, startScript } from './process.ts';
 import { ANY_OS, requireGrown, type SurvivalProgram } from './program.ts';
-import { countLines } from './numbered-lines.ts';
 
 const SCRIPT = `
 read -r nonce

@@ -24,19 +24,19 @@ export function jump(sys: Sys, switchboard: Switchboard, target: number): Arriva
   loadJumpImage(sys, switchboard.base, self);
   sys.sync();
   const before = switchboard.control().sequence;
-  switchboard.setTarget(target, sys.readTsc());
+  switchboard.setTarget(target, sys.readTsc(), sys.realtimeMs());
   markLog(sys, 'leave');
   try {
     withExpeditedRcu(sys, () => sys.rebootKexec());
   } catch (cause) {
-    switchboard.setTarget(self.index, 0n);
+    switchboard.setTarget(self.index, 0n, 0);
     throw explainFreezeRefusal(sys, cause);
   }
   const tscReturn = sys.readTsc();
   markLog(sys, 'arrive');
   const control = switchboard.control();
   if (control.sequence === before) {
-    switchboard.setTarget(self.index, 0n);
+    switchboard.setTarget(self.index, 0n, 0);
     throw new TorporError('E_FREEZE_REFUSED', 'the kernel came back without having left', {
       hint: 'the kernel log says why: `dmesg | tail -50`',
     });

@@ -1,0 +1,39 @@
+import { RAM } from './guest-os.ts';
+import { requireProcess, startScript } from './process.ts';
+import { requireGrown, SurvivalError, type SurvivalProgram } from './program.ts';
+
+/** Some seconds of an emulated processor's work. */
+const SCRIPT = `
+cd ${RAM}
+i=0
+while [ $i -lt 120 ]; do
+	echo "int f$i(int x) { int s = $i; for (int k = 0; k < x; k++) s = s * 31 + (k ^ $i); return s; }"
+	i=$((i + 1))
+done >compilation.c
+while :; do gcc -O2 -c compilation.c -o compilation.o && sha256sum compilation.o; done
+`;
+const LOOK = `grep -vc '  compilation.o$' ${RAM}/compilation.log; wc -l <${RAM}/compilation.log; sort -u ${RAM}/compilation.log | wc -l`;
+
+export const compilation: SurvivalProgram = {
+  id: 'compilation',
+  doc: 'a compiler at work: what comes out is always the same object file',
+  needs: ['debian13'],
+  prepare: async (os) => {
+    const facts = await startScript(os, 'compilation', SCRIPT);
+    await os.sh(`renice -n 10 -p ${facts.pid} >/dev/null`);
+    return { ...facts, done: 0 };
+  },
+  verify: async (os, facts) => {
+    await requireProcess(os, 'compilation', facts);
+    const wait = `i=0; until [ "$(wc -l <${RAM}/compilation.log)" -gt ${facts.done} ]; do
+      i=$((i + 1)); [ $i -lt 300 ] || break; sleep 0.3; done; ${LOOK} || true`;
+    const [bad, done, different] = (await os.sh(wait)).split('\n').map(Number);
+    requireGrown(`the compiler in ${os.name}`, Number(facts.done), done!);
+    if (bad !== 0 || different !== 1) {
+      throw new SurvivalError(
+        `the compiler in ${os.name}: ${bad} complaints, ${different} different results`,
+      );
+    }
+    return { ...facts, done: done! };
+  },
+};

@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+import { RAM } from './guest-os.ts';
+import { DEBIAN, requireSame, type SurvivalProgram } from './program.ts';
+
+const TMUX = `tmux -S ${RAM}/tmux`;
+const PID = `${TMUX} list-panes -F '#{pane_pid}'`;
+const screenHas = (text: string): string =>
+  `i=0; until ${TMUX} capture-pane -p | grep -qF '${text}'; do
+     i=$((i + 1)); [ $i -lt 150 ] || { ${TMUX} capture-pane -p; exit 1; }; sleep 0.2; done`;
+
+export const editor: SurvivalProgram = {
+  id: 'editor',
+  doc: 'an editor in a detached terminal, in the middle of a text that was never saved',
+  needs: DEBIAN,
+  prepare: async (os) => {
+    const nonce = randomUUID();
+    // -n: no swap file; the text is in the editor's memory alone.
+    await os.sh(`${TMUX} new-session -d -x 100 -y 30 "vi -n ${RAM}/unsaved"; sleep 1; ${TMUX} send-keys i '${nonce}'
+      ${screenHas(nonce)}`);
+    return { nonce, lines: 1, pid: Number(await os.sh(PID)) };
+  },
+  verify: async (os, facts) => {
+    requireSame(`the editor in ${os.name}`, facts.pid!, Number(await os.sh(PID)));
+    const lines = Number(facts.lines) + 1;
+    await os.sh(`${screenHas(String(facts.nonce))}; ${TMUX} send-keys Enter 'line ${lines} of ${facts.nonce}'
+      ${screenHas(`line ${lines} of ${facts.nonce}`)}; [ ! -e ${RAM}/unsaved ]`);
+    return { ...facts, lines };
+  },
+  finish: async (os, facts) => {
+    await os.sh(`${TMUX} send-keys Escape ':wq' Enter; i=0
+      until [ -e ${RAM}/unsaved ]; do i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.2; done; sleep 0.5`);
+    const saved = await os.sh(`wc -l <${RAM}/unsaved; grep -c '${facts.nonce}$' ${RAM}/unsaved`);
+    requireSame(`the saved text in ${os.name}`, `${facts.lines}\n${facts.lines}`, saved);
+  },
+};

@@ -1,0 +1,39 @@
+import { compilation } from './compilation.ts';
+import { computation } from './computation.ts';
+import { editor } from './editor.ts';
+import { growingFile } from './growing-file.ts';
+import type { GuestOs } from './guest-os.ts';
+import { hostConnection } from './host-connection.ts';
+import { nodePrograms } from './node-programs.ts';
+import { nonce } from './nonce.ts';
+import { pipeInFlight } from './pipe-in-flight.ts';
+import { postgres } from './postgres.ts';
+import type { SurvivalProgram } from './program.ts';
+import { python } from './python.ts';
+import { sleepingTimer } from './sleeping-timer.ts';
+import { sqlite } from './sqlite.ts';
+import { tmpfsFile } from './tmpfs-file.ts';
+import { unlinkedFile } from './unlinked-file.ts';
+
+/** Every survival program. */
+export const SURVIVAL_PROGRAMS: readonly SurvivalProgram[] = [
+  nonce,
+  tmpfsFile,
+  unlinkedFile,
+  growingFile,
+  pipeInFlight,
+  sleepingTimer,
+  computation,
+  ...nodePrograms,
+  python,
+  sqlite,
+  postgres,
+  compilation,
+  editor,
+  hostConnection,
+];
+
+/** Those that can run in this OS. */
+export function programsFor(os: GuestOs): readonly SurvivalProgram[] {
+  return SURVIVAL_PROGRAMS.filter((program) => program.needs.includes(os.kind));
+}
