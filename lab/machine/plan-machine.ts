@@ -88,6 +88,8 @@ function planKernelArguments(os: OsConfig, number: number, hasDisk: boolean): st
     'i8042.noaux',
     // Kernel messages stay in the log; drawing and sending them takes longer than a switch.
     'quiet',
+    // A busy host lets the emulated clocks drift apart, and the kernel would take the TSC for broken.
+    'tsc=reliable',
     // `torpor boot` gives guests theirs.
     ...(number === 0 ? ['crashkernel=16M', 'nmi_watchdog=0'] : []),
     ...(hasDisk ? [`torpor.root=${os.name}`] : []),

@@ -18,7 +18,7 @@ export type DriverGrade =
   | 'refuses';
 
 const PCI: Record<DriverGrade, string> = {
-  tried: 'nvme ahci virtio-pci e1000e xhci_hcd bochs-drm snd_hda_intel',
+  tried: 'ata_piix nvme ahci virtio-pci e1000e xhci_hcd bochs-drm snd_hda_intel',
   callbacks:
     'e1000 e100 igb igc ixgbe i40e ice tg3 bnx2 bnx2x bnxt_en alx sky2 atlantic r8169 8139cp 8139too pcnet32 ena vmxnet3 be2net mlx4_core amd-xgbe xgbe ' +
     'iwlwifi ath9k ath10k_pci ath11k_pci ath12k_pci mt7921e rtw_8822be rtw_8822ce rtw_8821ce rtw89_8852ae rtw89_8852be rtw89_8852ce ' +
@@ -27,7 +27,7 @@ const PCI: Record<DriverGrade, string> = {
     'ehci-pci ohci-pci uhci_hcd pcieport thunderbolt mei_me i801_smbus intel-lpss i2c_designware_pci proc_thermal_pci ccp ' +
     'sof-audio-pci-intel-tgl sof-audio-pci-intel-cnl sof-audio-pci-intel-mtl agpgart-intel agpgart-amd64',
   stateless: 'lpc_ich piix4_smbus k10temp ie31200_edac intel_vsec pvpanic-pci shpchp',
-  legacy: 'mlx5_core gve mana ata_piix ata_generic pata_acpi pata_amd',
+  legacy: 'mlx5_core gve mana ata_generic pata_acpi pata_amd',
   none: 'cxgb4 qla2xxx vmw_pvscsi ioatdma vfio-pci mgag200 cirrus',
   refuses: '',
 };

@@ -24,7 +24,9 @@ export class Witness {
   /** Checks all of them. The OS must run. Throws SurvivalError that names every one that did not go on. */
   async verify(): Promise<void> {
     await this.#each(async (program) => {
-      this.#facts.set(program.id, await program.verify(this.os, this.#facts.get(program.id)!));
+      const facts = this.#facts.get(program.id);
+      if (facts === undefined) throw new SurvivalError('it was never prepared');
+      this.#facts.set(program.id, await program.verify(this.os, facts));
     });
   }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { type GuestProgram, requireEqual, within } from './guest-program.ts';
 
 /** Node's pipes to a child are pairs of Unix sockets. */
@@ -14,15 +14,7 @@ export const socketPair: GuestProgram = {
     child.stdout.pause();
     child.stdin.write(say(ticks));
     return async () => {
-      let heard = '';
-      child.stdout.on('data', (chunk) => {
-        heard += chunk;
-      });
-      const deadline = performance.now() + 20_000;
-      while (!heard.endsWith('\n') && performance.now() < deadline) {
-        await within(20_000, 'the answer of cat', once(child.stdout, 'data'));
-      }
-      child.stdout.removeAllListeners('data').pause();
+      const heard = await within(20_000, 'the answer of cat', readLine(child.stdout));
       requireEqual('the answer of cat', say(ticks), heard);
       ticks += 1;
       child.stdin.write(say(ticks));
@@ -30,3 +22,16 @@ export const socketPair: GuestProgram = {
     };
   },
 };
+
+async function readLine(stream: Readable): Promise<string> {
+  let text = '';
+  await new Promise<void>((resolve) => {
+    stream.on('data', (chunk) => {
+      text += chunk;
+      if (text.endsWith('\n')) resolve();
+    });
+    stream.resume();
+  });
+  stream.removeAllListeners('data').pause();
+  return text;
+}
