@@ -27,6 +27,8 @@ export async function bundleProgram(entry: string): Promise<string> {
     legalComments: 'none',
     logLevel: 'silent',
     banner: { js: REQUIRE },
+    // `torpor lab` is a checkout's, not a target system's.
+    external: ['*/lab/main.ts'],
   }).catch((cause: BuildFailure) => {
     throw new TorporError('E_LAB_BUILD', `${entry} could not be bundled`, {
       facts: {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { physAddr } from '../base/units.ts';
 import { decodeE820, E820_COUNT_OFFSET, E820_ENTRY_BYTES, E820_TABLE_OFFSET } from '../memory/e820.ts';
-import { PC_BIOS_2G } from '../memory/firmware-samples.ts';
+import { PC_BIOS_2G } from '../memory/firmware-map.fixture.ts';
 import { BOOT_PARAMS, type BootParamsInput, encodeBootParams } from './boot-params.ts';
-import { sampleBzImage } from './sample-bzimage.ts';
+import { sampleBzImage } from './bzimage.fixture.ts';
 import { SETUP_HEADER } from './setup-header.ts';
 
 const input: BootParamsInput = {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TorporError } from '../base/errors.ts';
+import { sampleBzImage } from './bzimage.fixture.ts';
 import { decodeBzImage } from './bzimage.ts';
-import { sampleBzImage } from './sample-bzimage.ts';
 import { SETUP_HEADER, XLF } from './setup-header.ts';
 
 const code = (name: string) => (error: unknown) => error instanceof TorporError && error.code === name;

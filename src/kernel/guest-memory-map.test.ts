@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { TorporError } from '../base/errors.ts';
 import { contains, overlaps, rangeOf } from '../base/ranges.ts';
 import { GIB, MIB, physAddr } from '../base/units.ts';
-import { FIRMWARE_SAMPLES, PC_BIOS_2G } from '../memory/firmware-samples.ts';
+import { FIRMWARE_SAMPLES, PC_BIOS_2G } from '../memory/firmware-map.fixture.ts';
 import type { FirmwareMap, MemoryPlan } from '../memory/memory-plan.ts';
 import { planMemory } from '../memory/plan-memory.ts';
 import { guestMemoryMap, SLOT_HEADER_BYTES } from './guest-memory-map.ts';

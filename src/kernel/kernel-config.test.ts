@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
+import { sampleBzImage } from './bzimage.fixture.ts';
 import { decodeBzImage } from './bzimage.ts';
 import { configFilesOf, findKernelConfig } from './kernel-config.ts';
-import { sampleBzImage } from './sample-bzimage.ts';
 
 const WITH = 'CONFIG_X86_64=y\nCONFIG_KEXEC_JUMP=y\n';
 const WITHOUT = 'CONFIG_X86_64=y\n# CONFIG_KEXEC_JUMP is not set\n';

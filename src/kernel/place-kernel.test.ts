@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { TorporError } from '../base/errors.ts';
 import { contains, overlaps, rangeOf } from '../base/ranges.ts';
 import { GIB, KIB, MIB, physAddr } from '../base/units.ts';
-import { PC_BIOS_2G, SERVER_64G } from '../memory/firmware-samples.ts';
+import { PC_BIOS_2G, SERVER_64G } from '../memory/firmware-map.fixture.ts';
 import { planMemory } from '../memory/plan-memory.ts';
+import { sampleBzImage } from './bzimage.fixture.ts';
 import { decodeBzImage } from './bzimage.ts';
 import { type PlaceKernelInput, placeKernel } from './place-kernel.ts';
-import { sampleBzImage } from './sample-bzimage.ts';
 import { SETUP_HEADER, XLF } from './setup-header.ts';
 
 const code = (name: string) => (error: unknown) => error instanceof TorporError && error.code === name;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { ErrorCodeName } from '../base/error-codes.ts';
 import { failure } from '../base/errors.fixture.ts';
-import { sampleBzImage } from '../kernel/sample-bzimage.ts';
+import { sampleBzImage } from '../kernel/bzimage.fixture.ts';
 import { FAKE_PLAN, fakeMachine, park, setState } from '../switchboard/fake.ts';
 import { loadSlot, planBoot } from './boot-os.ts';
 import type { RegisteredOs } from './registry.ts';

@@ -48,7 +48,7 @@ test('switchTo() reports the switch back, and notes both times', () => {
   const made = machine();
   const { sys, switchboard } = made;
   sys.onReboot = () => leaveAndReturn(made, 1);
-  const startMs = Date.now();
+  const startMs = sys.realtimeMs();
   const report = switchTo(sys, switchboard, 1);
   const { from, to, mode, sequence } = report;
   assert.deepEqual(

@@ -41,7 +41,7 @@ export function switchTo(sys: Sys, switchboard: Switchboard, target: number): Sw
     const arrival = jump(sys, switchboard, target);
     const report = reportSwitch(sys, switchboard, arrival);
     carryClock(sys, arrival);
-    const nowMs = sys.realtimeMs();
+    const nowMs = Math.round(sys.realtimeMs());
     switchboard.describe(arrival.control.previous, { sinceMs: nowMs });
     switchboard.describe(self.index, { sinceMs: nowMs });
     switchboard.writeLastSwitch(report);

@@ -5,7 +5,7 @@ import { TorporError } from '../base/errors.ts';
 import { rangeOf } from '../base/ranges.ts';
 import { GIB, KIB, MIB } from '../base/units.ts';
 import { checkPlan } from './check-plan.ts';
-import { OVMF_2G, PC_BIOS_2G } from './firmware-samples.ts';
+import { OVMF_2G, PC_BIOS_2G } from './firmware-map.fixture.ts';
 import type { FirmwareMap, MemoryPlan, SlotPlan } from './memory-plan.ts';
 
 const slot = (

@@ -6,8 +6,8 @@ import { rangeOf } from '../base/ranges.ts';
 import { physAddr } from '../base/units.ts';
 import { FakeSys } from '../sys/fake.ts';
 import { decodeE820, encodeE820 } from './e820.ts';
+import { FIRMWARE_SAMPLES, PC_BIOS_2G } from './firmware-map.fixture.ts';
 import { readFirmwareMap } from './firmware-map.ts';
-import { FIRMWARE_SAMPLES, PC_BIOS_2G } from './firmware-samples.ts';
 import type { FirmwareMap, FirmwareRange } from './memory-plan.ts';
 import { normaliseMap } from './normalise-map.ts';
 

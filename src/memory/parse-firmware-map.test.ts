@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TorporError } from '../base/errors.ts';
-import { FIRMWARE_SAMPLES, PC_BIOS_2G } from './firmware-samples.ts';
+import { FIRMWARE_SAMPLES, PC_BIOS_2G } from './firmware-map.fixture.ts';
 import type { FirmwareMap } from './memory-plan.ts';
 import { parseFirmwareMap } from './parse-firmware-map.ts';
 

@@ -5,7 +5,7 @@ import { TorporError } from '../base/errors.ts';
 import { rangeOf, sizeOf } from '../base/ranges.ts';
 import { GIB, KIB, MIB } from '../base/units.ts';
 import { checkPlan } from './check-plan.ts';
-import { FIRMWARE_SAMPLES, LAPTOP_8G, OVMF_2G, PC_BIOS_2G, SERVER_64G } from './firmware-samples.ts';
+import { FIRMWARE_SAMPLES, LAPTOP_8G, OVMF_2G, PC_BIOS_2G, SERVER_64G } from './firmware-map.fixture.ts';
 import type { FirmwareMap, FirmwareRange } from './memory-plan.ts';
 import { planMemory } from './plan-memory.ts';
 import { reservations } from './reservations.ts';

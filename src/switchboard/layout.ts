@@ -23,7 +23,10 @@ export const OFFSET = {
   homeStub: 0xff000,
 } as const;
 
-/** Home's low page that is overwritten when home has crashed on another than the boot processor. */
+/**
+ * Home's low page that is overwritten when home has crashed on another than the boot processor.
+ * @public for the assembler (scripts/build-trampoline.ts)
+ */
 export const HOME_WAKE_PAGE = 0x8000;
 
 export const RECORD_BYTES = 256;

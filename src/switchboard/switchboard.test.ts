@@ -88,7 +88,7 @@ test('a new switchboard has home running and empty slots', () => {
       refused: false,
       wrongProcessor: false,
     },
-    ...{ tscLeave: 0n, tscEnter: 0n, tscExit: 0n },
+    ...{ tscLeave: 0n, leaveRealtimeMs: 0, tscEnter: 0n, tscExit: 0n },
   });
 });
 

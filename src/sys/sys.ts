@@ -71,7 +71,7 @@ export interface Sys {
   sync(): void;
   /** The processor's time stamp counter; common to all kernels of a machine. */
   readTsc(): bigint;
-  /** The wall clock, ms since 1970. */
+  /** The wall clock, ms since 1970, maybe with a fraction. */
   realtimeMs(): number;
   /** Sets the wall clock. */
   setRealtimeMs(ms: number): void;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { TorporError } from '../../base/errors.ts';
-import { PC_BIOS_2G } from '../../memory/firmware-samples.ts';
+import { PC_BIOS_2G } from '../../memory/firmware-map.fixture.ts';
 import { parseFirmwareMap } from '../../memory/parse-firmware-map.ts';
 import { planCommand } from './plan.ts';
 

@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TorporError } from '../../src/base/errors.ts';
+import { parseOptions } from './options.ts';
+
+test('60 round trips with 2 and with 7 residents by default', () => {
+  assert.deepEqual(parseOptions(['switch', '--json']), {
+    roundTrips: 60,
+    resident: [2, 7],
+    compare: true,
+    json: true,
+  });
+});
+
+test('a quick bench is short, and can be told otherwise', () => {
+  assert.deepEqual(parseOptions(['switch', '--quick', '--resident', '2,7,2']), {
+    roundTrips: 5,
+    resident: [2, 7, 2],
+    compare: false,
+    json: false,
+  });
+});
+
+for (const argv of [
+  [],
+  ['boot'],
+  ['switch', '--resident', '1'],
+  ['switch', '--resident', '2,'],
+  ['switch', '--resident', '13'],
+  ['switch', '--round-trips', '0'],
+]) {
+  test(`“${argv.join(' ')}” is refused`, () => {
+    assert.throws(
+      () => parseOptions(argv),
+      (error) => error instanceof TorporError && error.code === 'E_USAGE',
+    );
+  });
+}

@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util';
+import { TorporError } from '../../src/base/errors.ts';
+
+export interface BenchOptions {
+  readonly roundTrips: number;
+  /** With how many resident guests the switches are measured, in this order. */
+  readonly resident: readonly number[];
+  /** Also against hibernation, a reboot and other sizes of slots. */
+  readonly compare: boolean;
+  readonly json: boolean;
+}
+
+export const USAGE = `usage: npm run -s bench -- switch [--json] [--round-trips 60] [--resident 2,7] [--quick]
+
+Times round trips between Debian 12 and Debian 13 in the lab, both with a busy processor and a disk
+that is written to, and in the same run: the same Debian 12 hibernated and resumed by its own
+kernel, the same rebooted, more resident OSes, and slots of other sizes.
+
+  --round-trips N  for each number of resident OSes
+  --resident A,B   numbers of resident guests; a number given twice is measured twice
+  --quick          5 round trips with 2 residents and nothing to compare with, to see that it works
+  --json           one JSON object on standard output`;
+
+/** A machine has 16 slots; besides the OSes of the bench two are for the sizes of slots. */
+const MAX_RESIDENT = 12;
+
+/** Throws E_USAGE. */
+export function parseOptions(argv: readonly string[]): BenchOptions {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        'round-trips': { type: 'string' },
+        resident: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    if (positionals.join() !== 'switch') throw new Error('the bench that exists is “switch”');
+    const { quick, json } = values;
+    return {
+      roundTrips: parseCount('--round-trips', values['round-trips'] ?? (quick ? '5' : '60'), 1, 100_000),
+      resident: (values.resident ?? (quick ? '2' : '2,7'))
+        .split(',')
+        .map((text) => parseCount('--resident', text, 2, MAX_RESIDENT)),
+      compare: !quick,
+      json,
+    };
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new TorporError('E_USAGE', message, { hint: USAGE.split('\n')[0]!, cause });
+  }
+}
+
+function parseCount(name: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new Error(`${name}: “${text}” is not a whole number from ${least} to ${most}`);
+}
