@@ -17,6 +17,7 @@ import { allocate, lastErrno, makeReadTsc, mapShared, syscall } from './native.t
 import type { KexecKind, KexecSegment, MappedRegion, Sys } from './sys.ts';
 
 const STOP_SERVICES_MS = 90_000;
+const ROOT_CGROUP = '/sys/fs/cgroup/cgroup.procs';
 
 // x86-64 system call numbers (arch/x86/entry/syscalls/syscall_64.tbl).
 const SYS_SYSLOG = 103;
@@ -156,9 +157,18 @@ function setRealtimeMs(ms: number): void {
 /** sd_booted(3): systemd runs when this directory exists. */
 function stopServices(): void {
   if (!existsSync('/run/systemd/system')) return;
-  // --no-block is left out: the services have stopped when it returns. The caller's own unit has
-  // IgnoreOnIsolate=yes or it would be stopped too.
+  outliveSession();
+  // Without --no-block: the services have stopped when it returns.
   spawnSync('systemctl', ['isolate', 'rescue.target'], { stdio: 'ignore', timeout: STOP_SERVICES_MS });
+}
+
+/**
+ * Leaves the cgroup by which systemd would end this process with its login session or service, and
+ * the signals of a closing terminal.
+ */
+function outliveSession(): void {
+  for (const signal of ['SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {});
+  if (existsSync(ROOT_CGROUP)) writeFileSync(ROOT_CGROUP, String(process.pid));
 }
 
 function endAllPrograms(graceMs: number): void {

@@ -1,11 +1,12 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readLabConfig } from '../../lab/config/lab-config.ts';
 import type { ExecOptions } from '../../lab/machine/agent-calls.ts';
 import { labBuilder } from '../../lab/machine/lab-builder.ts';
 import { LabMachine } from '../../lab/machine/lab-machine.ts';
-import { killQemu } from '../../lab/machine/qemu-process.ts';
+import { findQemu, killQemu } from '../../lab/machine/qemu-process.ts';
 import { TORPOR } from '../../lab/machine/shut-down.ts';
 import { type LabState, locateLab } from '../../lab/machine/state.ts';
 import { planUp } from '../../lab/machine/up.ts';
@@ -26,30 +27,41 @@ export interface PrintedError {
   readonly hint?: string;
 }
 
+/** Checks a command that must have failed: its code, that code's exit status, and nothing on its output. */
+export function requireRefusal(what: string, ran: Ran, code: ErrorCodeName): PrintedError {
+  let error: PrintedError | undefined;
+  try {
+    error = (JSON.parse(ran.stderr) as { error: PrintedError }).error;
+  } catch {
+    // The comparison below shows what it said instead.
+  }
+  const seen = { code: error?.code ?? `${ran.stdout}${ran.stderr}`, exit: ran.exit, stdout: ran.stdout };
+  assert.deepEqual(seen, { code, exit: EXIT_STATUS[ERROR_CODES[code].exit], stdout: '' }, what);
+  return error!;
+}
+
 /** The one lab machine that all suites share. */
 export class Lab {
   readonly state: LabState;
-  machine!: LabMachine;
+  #machine: LabMachine | null = null;
 
-  private constructor(state: LabState) {
-    this.state = state;
+  /** `TORPOR_LAB_DIR` names the machine's directory. */
+  constructor() {
+    const directory = process.env.TORPOR_LAB_DIR ?? join(tmpdir(), `torpor-lab-tests-${process.getuid!()}`);
+    this.state = locateLab({ ...process.env, TORPOR_LAB_DIR: directory });
   }
 
-  /**
-   * Brings the machine up: home, every guest booted and parked again. `TORPOR_LAB_DIR` names its
-   * directory; with `TORPOR_LAB_KEEP` a machine that runs there already is used as it is.
-   */
-  static async open(): Promise<Lab> {
-    const directory = process.env.TORPOR_LAB_DIR ?? join(tmpdir(), `torpor-lab-tests-${process.getuid!()}`);
-    mkdirSync(directory, { recursive: true });
-    const lab = new Lab(locateLab({ ...process.env, TORPOR_LAB_DIR: directory }));
-    if (!(keeps() && existsSync(lab.state.processFile) && LabMachine.open(lab.state).isRunning)) {
-      await killQemu(lab.state);
-      await lab.#bringUp();
-    }
-    lab.machine = LabMachine.open(lab.state);
-    await lab.settle();
-    return lab;
+  get machine(): LabMachine {
+    this.#machine ??= LabMachine.open(this.state);
+    return this.#machine;
+  }
+
+  /** Brings the machine up: home, every guest booted and parked again. */
+  async open(): Promise<void> {
+    mkdirSync(this.state.directory, { recursive: true });
+    if (keeps() && findQemu(this.state) !== null) return await this.settle();
+    await killQemu(this.state);
+    await this.#bringUp();
   }
 
   get home(): string {
@@ -64,6 +76,11 @@ export class Lab {
     return [this.home, ...this.guests];
   }
 
+  /** A command may have the agent's line to itself: it takes one client at a time. */
+  letGo(): void {
+    this.machine.close();
+  }
+
   /** Sees to it that the named OS runs. */
   async go(os: string): Promise<void> {
     if ((await this.machine.ping()).os !== os) await this.machine.switchTo(os);
@@ -72,6 +89,11 @@ export class Lab {
   /** Runs `torpor` in the OS that runs. */
   async torpor(args: readonly string[], options: ExecOptions = {}): Promise<Ran> {
     return await this.exec([TORPOR, ...args], options);
+  }
+
+  /** Runs `torpor … --json`, which must fail with this error and this exit status. */
+  async refusal(args: readonly string[], code: ErrorCodeName): Promise<PrintedError> {
+    return requireRefusal(args.join(' '), await this.torpor([...args, '--json']), code);
   }
 
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<Ran> {
@@ -122,7 +144,7 @@ export class Lab {
 
   /** Ends the machine, whatever it does. */
   async close(): Promise<void> {
-    this.machine.close();
+    this.#machine?.close();
     if (!keeps()) await killQemu(this.state);
   }
 

@@ -1,5 +1,5 @@
-import { TorporError } from '../../../src/base/errors.ts';
 import type { LabState } from '../../../lab/machine/state.ts';
+import { TorporError } from '../../../src/base/errors.ts';
 import { parseLoad, READ_LOAD, requireProgress, START_LOAD } from './load.ts';
 import { PlainMachine } from './plain-machine.ts';
 
@@ -22,7 +22,8 @@ export async function measureComparison(beside: LabState, say: (text: string) =>
     say('start debian12 as a machine of its own');
     await machine.powerOn();
     const serial = (await machine.run(PREPARE_SWAP)).trim();
-    if (serial !== 'swap') throw new TorporError('E_LAB_MACHINE', `vdc is the disk “${serial}”, not the swap disk`);
+    if (serial !== 'swap')
+      throw new TorporError('E_LAB_MACHINE', `vdc is the disk “${serial}”, not the swap disk`);
     await machine.run(START_LOAD);
     const before = parseLoad('debian12', await machine.run(`sleep ${LOAD_SECONDS}; ${READ_LOAD}`));
     const bootId = await machine.run(BOOT_ID);
@@ -43,13 +44,14 @@ export async function measureComparison(beside: LabState, say: (text: string) =>
 
     say('reboot');
     const reboot = await machine.prepare('systemctl reboot');
-    const from = machine.consolePosition;
+    const { reset, close } = await machine.watchReset();
     const rebootMs = await time(async () => {
       reboot.go();
-      // The old SSH server answers until it is stopped; the firmware's greeting stands between the two.
-      await machine.awaitConsole(/SeaBIOS/, from);
+      // The old SSH server answers until it is stopped.
+      await reset;
       await machine.awaitService();
     });
+    close();
     if ((await machine.run(BOOT_ID)) === bootId) {
       throw new TorporError('E_LAB_MACHINE', 'the OS did not reboot');
     }

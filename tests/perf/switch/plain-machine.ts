@@ -1,12 +1,12 @@
 import { truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { TorporError } from '../../../src/base/errors.ts';
-import { GIB } from '../../../src/base/units.ts';
 import { homeOf, type MachineSpec } from '../../../lab/machine/machine-spec.ts';
 import { planQemuArguments } from '../../../lab/machine/qemu-arguments.ts';
 import { findQemu, startQemu, waitForExit } from '../../../lab/machine/qemu-process.ts';
-import { logPosition, waitForText } from '../../../lab/machine/serial-log.ts';
+import { openQmp } from '../../../lab/machine/qmp.ts';
 import { type LabState, locateLab } from '../../../lab/machine/state.ts';
+import { TorporError } from '../../../src/base/errors.ts';
+import { GIB } from '../../../src/base/units.ts';
 import { assemble, withoutLeftovers } from '../lab-session.ts';
 import { plainConfig } from './config.ts';
 import { awaitGreeting, type RemoteScript, runScript, type SshTarget, startScript } from './ssh.ts';
@@ -34,7 +34,13 @@ export class PlainMachine {
       const swap = join(state.disks, 'swap.img');
       writeFileSync(swap, '');
       truncateSync(swap, SWAP_BYTES);
-      const disk = { os: homeOf(spec).name, serial: 'swap', path: swap, bus: 'virtio', readOnly: false } as const;
+      const disk = {
+        os: homeOf(spec).name,
+        serial: 'swap',
+        path: swap,
+        bus: 'virtio',
+        readOnly: false,
+      } as const;
       return await action(new PlainMachine(state, { ...spec, disks: [...spec.disks, disk] }));
     });
   }
@@ -69,11 +75,14 @@ export class PlainMachine {
     });
   }
 
-  get consolePosition(): number {
-    return logPosition(this.#state.consoleLog);
-  }
-
-  async awaitConsole(pattern: RegExp, from: number): Promise<void> {
-    await waitForText(this.#state.consoleLog, pattern, { from, timeoutMs: ANSWER_MS, pollMs: 20 });
+  /** Resolves when the firmware starts anew. */
+  async watchReset(): Promise<{ readonly reset: Promise<void>; close(): void }> {
+    const reset = Promise.withResolvers<void>();
+    const qmp = await openQmp(this.#state.sockets.qmp, {
+      onEvent: ({ event }) => {
+        if (event === 'RESET') reset.resolve();
+      },
+    });
+    return { reset: reset.promise, close: () => qmp.close() };
   }
 }

@@ -90,7 +90,9 @@ export function startScript(target: SshTarget, script: string): RemoteScript {
   child.once('close', (status) => {
     if (status === 0) output.resolve(text);
     const message = `a script over SSH ended with status ${status}: ${errors.trim()}`;
-    const failure = new TorporError('E_LAB_COMMAND', message, { facts: { lastLines: errors.trim().split('\n') } });
+    const failure = new TorporError('E_LAB_COMMAND', message, {
+      facts: { lastLines: errors.trim().split('\n') },
+    });
     output.reject(failure);
     ready.reject(failure);
   });

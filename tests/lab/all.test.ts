@@ -1,0 +1,22 @@
+/**
+ * The tests on real kernels: one lab machine, which all suites share, because to bring it up takes
+ * minutes. `TORPOR_LAB_KEEP=1 TORPOR_LAB_DIR=DIR` leaves it running and uses it again.
+ */
+import { after, before, describe } from 'node:test';
+import { Lab } from './fixture.ts';
+import { badInput } from './suites/bad-input.ts';
+import { crash } from './suites/crash.ts';
+import { damage } from './suites/damage.ts';
+import { labCommands } from './suites/lab-commands.ts';
+import { osManagement } from './suites/os-management.ts';
+import { refusedFreeze } from './suites/refused-freeze.ts';
+import { stop } from './suites/stop.ts';
+import { survival } from './suites/survival.ts';
+import { switching } from './suites/switching.ts';
+
+const lab = new Lab();
+before(() => lab.open(), { timeout: 45 * 60_000 });
+after(() => lab.close());
+
+const suites = [switching, labCommands, osManagement, badInput, damage, refusedFreeze, stop, crash, survival];
+for (const suite of suites) describe(suite.name, () => suite.define(lab));

@@ -1,0 +1,54 @@
+/** `npm run -s bench -- switch`: see options.ts. Results on standard output, progress on standard error. */
+
+import type { LabState } from '../../lab/machine/state.ts';
+import { reportFailure } from '../../src/cli/fail.ts';
+import { print, printJson } from '../../src/cli/output.ts';
+import { assemble, locateTestLab, withoutLeftovers } from './lab-session.ts';
+import { type BenchOptions, parseOptions, USAGE } from './options.ts';
+import { measureComparison } from './switch/comparison.ts';
+import { benchConfig, PAIR, SLOT_SIZES_MIB } from './switch/config.ts';
+import { measureSwitches, type SwitchSamples } from './switch/measure.ts';
+import { renderBench, summarizeBench } from './switch/result.ts';
+
+const say = (text: string): void => {
+  process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
+};
+
+async function main(argv: readonly string[]): Promise<void> {
+  if (argv.includes('--help')) {
+    print(USAGE);
+    return;
+  }
+  const options = parseOptions(argv);
+  const state = locateTestLab('bench');
+  const { samples, machine } = await benchSwitches(state, options);
+  const comparison = options.compare ? await measureComparison(state, say) : null;
+  const result = summarizeBench(samples, comparison, machine);
+  if (options.json) printJson(result);
+  else print(renderBench(result));
+}
+
+async function benchSwitches(
+  state: LabState,
+  options: BenchOptions,
+): Promise<{ samples: SwitchSamples; machine: { cpus: number; emulated: boolean } }> {
+  return await withoutLeftovers(state, async () => {
+    const fillers = Math.max(...options.resident) - PAIR.length;
+    const machine = await assemble(benchConfig(fillers, options.compare ? SLOT_SIZES_MIB : []), state);
+    const { cpus, accel } = machine.spec;
+    try {
+      say('start the machine');
+      await machine.powerOn();
+      const samples = await measureSwitches(machine, options, say);
+      return { samples, machine: { cpus, emulated: accel === 'tcg' } };
+    } finally {
+      machine.close();
+    }
+  });
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.exitCode = reportFailure(error, process.argv.includes('--json'));
+}
