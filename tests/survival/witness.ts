@@ -1,49 +1,70 @@
-import type { GuestOs } from './guest-os.ts';
+import { GuestOs } from './guest-os.ts';
 import { type Facts, SurvivalError, type SurvivalProgram } from './program.ts';
+import { programsFor } from './registry.ts';
+import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 
-/** The programs of one OS, and what must be true of each. */
+/** The programs of one OS in one of its lives, and what must be true of each. */
 export class Witness {
   readonly os: GuestOs;
-  readonly #programs: readonly SurvivalProgram[];
-  readonly #facts = new Map<string, Facts>();
+  /** Of the boot that it belongs to. */
+  readonly bootId: string;
+  readonly #facts = new Map<SurvivalProgram, Facts>();
 
-  constructor(os: GuestOs, programs: readonly SurvivalProgram[]) {
+  private constructor(os: GuestOs, bootId: string) {
     this.os = os;
-    this.#programs = programs;
+    this.bootId = bootId;
   }
 
+  /** For the OS that runs now. */
+  static async open(machine: LabMachine): Promise<Witness> {
+    const { os, bootId } = await machine.ping();
+    return new Witness(await GuestOs.look(machine, os), bootId);
+  }
+
+  /** The programs that run. */
   get programs(): readonly string[] {
-    return this.#programs.map(({ id }) => id);
+    return [...this.#facts.keys()].map(({ id }) => id);
   }
 
-  /** Starts all of them. The OS must run. */
-  async prepare(): Promise<void> {
-    await this.#each(async (program) => void this.#facts.set(program.id, await program.prepare(this.os)));
-  }
-
-  /** Checks all of them. The OS must run. Throws SurvivalError that names every one that did not go on. */
-  async verify(): Promise<void> {
-    await this.#each(async (program) => {
-      const facts = this.#facts.get(program.id);
-      if (facts === undefined) throw new SurvivalError('it was never prepared');
-      this.#facts.set(program.id, await program.verify(this.os, facts));
+  /** Starts the named programs, or all that this OS can run; one that runs already is left alone. */
+  async prepare(ids?: readonly string[]): Promise<void> {
+    const wanted = programsFor(this.os).filter((program) => ids?.includes(program.id) ?? true);
+    const missing = wanted.filter((program) => !this.#facts.has(program));
+    await this.#each(missing, async (program) => {
+      this.#facts.set(program, await program.prepare(this.os));
     });
   }
 
-  /** Ends those that have an orderly end. */
-  async finish(): Promise<void> {
-    await this.#each(async (program) => await program.finish?.(this.os, this.#facts.get(program.id)!));
+  /** Checks all programs. Throws SurvivalError that names every one that did not go on. */
+  async verify(): Promise<void> {
+    const { os, bootId } = await this.os.machine.ping();
+    if (os !== this.os.name || bootId !== this.bootId) {
+      throw new SurvivalError(`${os} runs in its boot ${bootId}, not ${this.os.name} in ${this.bootId}`);
+    }
+    await this.#each([...this.#facts.keys()], async (program) => {
+      this.#facts.set(program, await program.verify(this.os, this.#facts.get(program)!));
+    });
   }
 
-  async #each(action: (program: SurvivalProgram) => Promise<void>): Promise<void> {
-    const results = await Promise.allSettled(this.#programs.map(action));
+  /** Has the programs end that have an orderly end, and checks what they leave behind. */
+  async finish(): Promise<void> {
+    await this.#each([...this.#facts.keys()], async (program) => {
+      if (program.finish === undefined) return;
+      await program.finish(this.os, this.#facts.get(program)!);
+      this.#facts.delete(program);
+    });
+  }
+
+  async #each(
+    programs: readonly SurvivalProgram[],
+    action: (program: SurvivalProgram) => Promise<void>,
+  ): Promise<void> {
+    const results = await Promise.allSettled(programs.map(action));
     const failures = results.flatMap((result, index) =>
       result.status === 'rejected'
-        ? [`${this.#programs[index]!.id}: ${result.reason?.message ?? result.reason}`]
+        ? [`  - ${programs[index]!.id}: ${result.reason?.message ?? result.reason}`]
         : [],
     );
-    if (failures.length > 0) {
-      throw new SurvivalError(`in ${this.os.name}:\n${failures.map((text) => `  - ${text}`).join('\n')}`);
-    }
+    if (failures.length > 0) throw new SurvivalError(`in ${this.os.name}:\n${failures.join('\n')}`);
   }
 }

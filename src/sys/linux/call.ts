@@ -1,0 +1,18 @@
+import { TorporError } from '../../base/errors.ts';
+import { lastErrno } from '../native.ts';
+
+/** x86-64 system call numbers (arch/x86/entry/syscalls/syscall_64.tbl). */
+export const SYSTEM_CALL = {
+  syslog: 103,
+  sync: 162,
+  reboot: 169,
+  clockSettime: 227,
+  kexecLoad: 246,
+} as const;
+
+/** Throws E_SYSCALL with the name of errno when a call's result says that it failed. */
+export function check(call: string, result: number): void {
+  if (result >= 0) return;
+  const errno = lastErrno();
+  throw new TorporError('E_SYSCALL', `${call} failed: ${errno}`, { facts: { call, errno } });
+}

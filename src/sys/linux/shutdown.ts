@@ -1,0 +1,51 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, writeFileSync } from 'node:fs';
+import { listDirectory, readFile } from './files.ts';
+
+const STOP_SERVICES_MS = 90_000;
+const ROOT_CGROUP = '/sys/fs/cgroup/cgroup.procs';
+
+/** sd_booted(3): systemd runs when this directory exists. */
+export function stopServices(): void {
+  if (!existsSync('/run/systemd/system')) return;
+  outliveSession();
+  // Without --no-block: the services have stopped when it returns.
+  spawnSync('systemctl', ['isolate', 'rescue.target'], { stdio: 'ignore', timeout: STOP_SERVICES_MS });
+}
+
+/**
+ * Leaves the cgroup by which systemd would end this process with its login session or service, and
+ * the signals of a closing terminal.
+ */
+function outliveSession(): void {
+  for (const signal of ['SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {});
+  if (existsSync(ROOT_CGROUP)) writeFileSync(ROOT_CGROUP, String(process.pid));
+}
+
+export function endAllPrograms(graceMs: number): void {
+  signalAll('SIGTERM');
+  const deadline = Date.now() + graceMs;
+  while (Date.now() < deadline && otherPrograms() > 0) sleep(100);
+  signalAll('SIGKILL');
+}
+
+/** kill(-1): all processes but this one and init (kill(2)). */
+function signalAll(signal: NodeJS.Signals): void {
+  try {
+    process.kill(-1, signal);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
+  }
+}
+
+/** Programs besides init and this one; kernel threads have no command line. */
+function otherPrograms(): number {
+  const others = listDirectory('/proc').filter(
+    (name) => /^\d+$/.test(name) && name !== '1' && name !== String(process.pid),
+  );
+  return others.filter((pid) => (readFile(`/proc/${pid}/cmdline`)?.length ?? 0) > 0).length;
+}
+
+function sleep(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
