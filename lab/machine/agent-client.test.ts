@@ -118,3 +118,18 @@ test('a call ends when its time is up, or when the machine goes', async (t) => {
   agent.close();
   await assert.rejects(pending, { code: 'E_LAB_MACHINE' });
 });
+
+test('a request goes out when the one before was acknowledged', async (t) => {
+  const seen: number[] = [];
+  const agent = await fakeOs(t, ({ id }, say) => {
+    seen.push(id);
+    const others = seen.length;
+    setTimeout(() => {
+      assert.equal(seen.length, others, 'nothing else came meanwhile');
+      say({ id, ack: true });
+      setTimeout(() => say({ id, ok: { os: 'a', bootId: 'x' } }), 30);
+    }, 30);
+  });
+  await Promise.all([pingAgent(agent), pingAgent(agent), pingAgent(agent)]);
+  assert.equal(new Set(seen).size, 3);
+});

@@ -28,7 +28,7 @@ interface Call {
   acknowledged: boolean;
   /** How often the line went out. */
   sent: number;
-  retry: NodeJS.Timeout | null;
+  retry: NodeJS.Timeout | undefined;
   onOutput(bytes: Buffer, stream: 1 | 2): void;
   resolve(ok: Record<string, unknown>): void;
   reject(error: TorporError): void;
@@ -77,15 +77,16 @@ export class AgentClient {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         clearTimeout(timer);
-        if (call.retry !== null) clearInterval(call.retry);
+        clearTimeout(call.retry);
         this.#calls.delete(id);
+        this.#sendNext();
       };
       const call: Call = {
         line: encodeLine({ ...request, id } as AgentRequest),
         what: request.op,
         acknowledged: false,
         sent: 0,
-        retry: null,
+        retry: undefined,
         onOutput: options.onOutput ?? (() => {}),
         resolve: (ok) => {
           end();
@@ -99,8 +100,7 @@ export class AgentClient {
       const timer = setTimeout(() => call.reject(noAnswer(call, options.timeoutMs)), options.timeoutMs);
       options.signal?.addEventListener('abort', () => call.reject(noAnswer(call, 0)), { once: true });
       this.#calls.set(id, call);
-      this.#send(call);
-      call.retry = setInterval(() => this.#send(call), this.#retryMs);
+      this.#sendNext();
     });
   }
 
@@ -115,11 +115,21 @@ export class AgentClient {
     this.#socket.destroy();
   }
 
+  /**
+   * Sends the oldest request that is not acknowledged; the others wait. A kernel drops what comes
+   * faster than its agent reads (64 KiB, drivers/tty/tty_buffer.c), and repeats would only add to it.
+   */
+  #sendNext(): void {
+    const call = this.#calls.values().find((each) => !each.acknowledged);
+    if (call === undefined || call.sent > 0 || this.#failure !== null) return;
+    this.#send(call);
+  }
+
   #send(call: Call): void {
-    if (call.acknowledged) return;
     // A leading newline ends whatever half line a switch has left in the reader.
     this.#socket.write(call.sent === 0 ? call.line : `\n${call.line}`);
     call.sent += 1;
+    call.retry = setTimeout(() => this.#send(call), this.#retryMs);
   }
 
   #receive(value: unknown): void {
@@ -134,6 +144,8 @@ export class AgentClient {
     if (call === undefined) return;
     // Any answer shows that the request was received, whatever became of the acknowledgement.
     call.acknowledged = true;
+    clearTimeout(call.retry);
+    this.#sendNext();
     if ('out' in message) call.onOutput(Buffer.from(message.out, 'base64'), message.stream);
     else if ('error' in message) call.reject(errorFromWire(message.error));
     else if ('ok' in message) call.resolve(message.ok);

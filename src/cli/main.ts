@@ -57,4 +57,5 @@ function inheritExit(command: Command): void {
   for (const sub of command.commands) inheritExit(sub);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+// Ends at once: a line to a lab machine may still wait for an answer that nobody needs any more.
+process.exit(await main(process.argv.slice(2)));

@@ -1,8 +1,11 @@
 import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LabMachine } from '../../lab/machine/lab-machine.ts';
+import { requireQemu } from '../../lab/machine/qemu-process.ts';
+import { openQmp } from '../../lab/machine/qmp.ts';
 import { TORPOR } from '../../lab/machine/shut-down.ts';
 import type { Journal } from './journal.ts';
+import { saveMemoryLogs } from './memory-logs.ts';
 import type { SoakOptions } from './options.ts';
 
 /** The first failure ends a soak. */
@@ -47,6 +50,7 @@ export async function keepEvidence(
     running = (await machine.ping(ASK_MS)).os;
   } catch (error) {
     writeFileSync(join(directory, 'no-os-answers.txt'), `${error}\n`);
+    await readMemory(machine, directory);
     return;
   }
   await ask('status.json', [TORPOR, 'status', '--json']);
@@ -55,5 +59,17 @@ export async function keepEvidence(
   await ask(`processes-${running}.txt`, ['sh', '-c', 'ps axo pid,stat,wchan,comm || ps']);
   for (const { name } of machine.spec.oses.filter((os) => os.name !== running)) {
     await ask(`dmesg-${name}.txt`, [TORPOR, 'show', name, '--lines', '1000']);
+  }
+}
+
+/** When no OS answers, QEMU gives their memory. */
+async function readMemory(machine: LabMachine, directory: string): Promise<void> {
+  try {
+    requireQemu(machine.state);
+    const qmp = await openQmp(machine.state.sockets.qmp);
+    await saveMemoryLogs(qmp, machine.spec, directory);
+    qmp.close();
+  } catch (error) {
+    writeFileSync(join(directory, 'no-memory.txt'), `${error}\n`);
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WitnessReport } from './guest/report.ts';
-import { judge } from './judge.ts';
+import { judge, judgeTime } from './judge.ts';
 
 const BEFORE: WitnessReport = {
   id: '1-1',
@@ -40,3 +40,10 @@ for (const [what, change] of Object.entries({
     assert.equal(judge('tiny', BEFORE, { ...NOW, ...change }).length, 1);
   });
 }
+
+test('a switch that took longer than the host waited was measured wrongly', () => {
+  const report = { sequence: 1, from: 'a', to: 'b', mode: 'park', phasesMs: null, resumeMs: null } as const;
+  assert.deepEqual(judgeTime({ ...report, totalMs: 100 }, 99), []);
+  assert.equal(judgeTime({ ...report, totalMs: 1900 }, 320).length, 1);
+  assert.deepEqual(judgeTime(null, 1), []);
+});

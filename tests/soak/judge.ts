@@ -1,3 +1,4 @@
+import type { SwitchReport } from '../../src/engine/resident/switch-report.ts';
 import type { WitnessReport } from './guest/report.ts';
 
 /** Lines that an emulated machine on a busy host may say without anything being wrong; they are counted. */
@@ -14,4 +15,13 @@ export function judge(os: string, before: WitnessReport, now: WitnessReport): st
   if (now.echoes < before.echoes) problems.push(`echoes: ${now.echoes} after ${before.echoes}`);
   if (now.tainted !== before.tainted) problems.push(`the kernel is tainted: ${now.tainted}`);
   return problems;
+}
+
+/** Clocks of two machines that run for a minute differ by less. */
+const CLOCK_TOLERANCE = 1.05;
+
+/** A switch lies inside the time that the host waited for it: longer ones were measured wrongly. */
+export function judgeTime(report: SwitchReport | null, hostMs: number): string[] {
+  if (report === null || report.totalMs <= hostMs * CLOCK_TOLERANCE) return [];
+  return [`the report says ${report.totalMs.toFixed(1)} ms, the host waited ${hostMs.toFixed(1)} ms`];
 }

@@ -4,7 +4,7 @@ import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import { TorporError } from '../../src/base/errors.ts';
 import { keepEvidence, renderReplay, type SoakFailure } from './failure.ts';
 import { Journal } from './journal.ts';
-import { judge } from './judge.ts';
+import { judge, judgeTime } from './judge.ts';
 import type { SoakOptions } from './options.ts';
 import { SeededRandom } from './random.ts';
 import { askWitness, bundleWitness, startWitness } from './witness.ts';
@@ -82,7 +82,7 @@ async function visit(
     const before = journal.last.get(step.to)!;
     const now = await askWitness(machine);
     journal.addVisit(step.to, now);
-    return judge(step.to, before, now);
+    return [...judgeTime(report, hostMs), ...judge(step.to, before, now)];
   } catch (error) {
     if (!(error instanceof TorporError)) throw error;
     return [`${error.code}: ${error.message}`, ...Object.entries(error.facts).map(([k, v]) => `${k}: ${v}`)];
