@@ -64,6 +64,8 @@ test('refuses what is not a bzImage, and says what it is', () => {
     [sampleBzImage().subarray(0, 0x200), /too short/],
     [sampleBzImage().subarray(0, 3000), /cut short/],
     [sampleBzImage({ header: { setupSectors: 0xff } }), /cut short/],
+    // A kernel with an EFI stub begins as an EFI program does.
+    [Buffer.concat([Buffer.from('MZ'), sampleBzImage().subarray(2, 3000)]), /cut short/],
     [sampleBzImage({ header: { payloadLength: 0xffffffff } }), /payload/],
     [sampleBzImage({ header: { kernelAlignment: 3 << 20 } }), /alignment/],
     [sampleBzImage({ header: { initSize: 0 } }), /memory size/],

@@ -62,19 +62,19 @@ export function decodeBzImage(file: Uint8Array): BzImage {
   const setupBytes = ((header.setupSectors || 4) + 1) * 512;
   const declaredBytes = header.kernelParagraphs * 16;
   if (declaredBytes === 0 || setupBytes + declaredBytes > file.byteLength) {
-    throw notBzImage(file, `it is cut short: it declares ${setupBytes + declaredBytes} bytes`);
+    throw damagedBzImage(file, `it is cut short: it declares ${setupBytes + declaredBytes} bytes`);
   }
   const kernelBytes = file.byteLength - setupBytes;
   if (header.payloadOffset + header.payloadLength > kernelBytes)
-    throw notBzImage(file, 'its payload lies outside the file');
+    throw damagedBzImage(file, 'its payload lies outside the file');
   const alignment = header.kernelAlignment;
   if (alignment < PAGE_BYTES || alignment > 1024 * MIB || (alignment & (alignment - 1)) !== 0) {
-    throw notBzImage(file, `its alignment ${hex(alignment)} is impossible`);
+    throw damagedBzImage(file, `its alignment ${hex(alignment)} is impossible`);
   }
-  if (header.initSize === 0) throw notBzImage(file, 'it declares no memory size');
+  if (header.initSize === 0) throw damagedBzImage(file, 'it declares no memory size');
   if (header.prefAddress > 0xffff_ffffn)
-    throw notBzImage(file, `its address ${hex(header.prefAddress)} is impossible`);
-  if (header.commandLineMax === 0) throw notBzImage(file, 'it accepts no command line');
+    throw damagedBzImage(file, `its address ${hex(header.prefAddress)} is impossible`);
+  if (header.commandLineMax === 0) throw damagedBzImage(file, 'it accepts no command line');
 
   return {
     version: readVersion(file, header.kernelVersion, setupBytes),
@@ -118,6 +118,14 @@ function readVersion(file: Uint8Array, offset: number, setupBytes: number): stri
   const end = file.indexOf(0, start);
   const limit = Math.min(setupBytes, start + 512);
   return Buffer.from(file.subarray(start, end < 0 ? limit : Math.min(end, limit))).toString('latin1');
+}
+
+/** A file with a setup header that is wrong: what other kinds of file it resembles does not matter. */
+function damagedBzImage(file: Uint8Array, why: string): TorporError {
+  return new TorporError('E_NOT_BZIMAGE', `this is a damaged bzImage: ${why}`, {
+    facts: { bytes: file.byteLength, reason: why },
+    hint: 'copy or build the kernel again',
+  });
 }
 
 function notBzImage(file: Uint8Array, why: string): TorporError {

@@ -10,6 +10,8 @@ import { findQemu, killQemu } from '../../lab/machine/qemu-process.ts';
 import { TORPOR } from '../../lab/machine/shut-down.ts';
 import { type LabState, locateLab } from '../../lab/machine/state.ts';
 import { planUp } from '../../lab/machine/up.ts';
+import { ERROR_CODES, type ErrorCodeName } from '../../src/base/error-codes.ts';
+import { EXIT_STATUS } from '../../src/base/exit-status.ts';
 import type { MachineStatus, SlotStatus } from '../../src/machine/status.ts';
 
 /** A command line of `torpor` in an OS, and what came of it. */

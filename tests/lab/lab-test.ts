@@ -42,19 +42,27 @@ async function withDeadline(ms: number, action: () => Promise<void>): Promise<vo
 
 async function keepEvidence(lab: Lab, name: string, error: unknown): Promise<void> {
   const stamp = new Date().toISOString().replaceAll(/[:.]/g, '-');
-  const directory = join(lab.state.directory, 'evidence', `${stamp}-${name.replaceAll(/\W+/g, '-').slice(0, 60)}`);
+  const directory = join(
+    lab.state.directory,
+    'evidence',
+    `${stamp}-${name.replaceAll(/\W+/g, '-').slice(0, 60)}`,
+  );
   mkdirSync(directory, { recursive: true });
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   writeFileSync(join(directory, 'failure.txt'), `${name}\n\n${text}\n`);
   await lab.machine.evidence(directory).catch((cause) => console.log(`no evidence: ${cause}`));
   // Of the OS that runs; one that hangs does not answer.
   for (const [file, argv] of Object.entries(QUESTIONS)) {
-    const output = await lab.exec(argv, { timeoutMs: 20_000 }).catch((cause) => ({ stdout: String(cause), stderr: '' }));
+    const output = await lab
+      .exec(argv, { timeoutMs: 20_000 })
+      .catch((cause) => ({ stdout: String(cause), stderr: '' }));
     writeFileSync(join(directory, file), `${output.stdout}${output.stderr}`);
   }
   console.log(`evidence of the failure: ${directory}`);
   console.log(`start the same machine by hand: ${join(directory, 'replay.sh')}`);
-  console.log(`run this test again: npm run -s test:lab -- --test-name-pattern='${name}'`);
+  console.log(
+    `run this test again: scripts/with-node --test --test-name-pattern='${name}' tests/lab/all.test.ts`,
+  );
 }
 
 const QUESTIONS: Readonly<Record<string, readonly string[]>> = {

@@ -1,5 +1,5 @@
-import type { Lab } from './fixture.ts';
 import { Witness } from '../survival/witness.ts';
+import type { Lab } from './fixture.ts';
 
 /** Enough to tell an OS that went on from one that did not, and cheap: memory, a file in RAM and one on disk. */
 const FEW: readonly string[] = ['nonce', 'tmpfs-file', 'growing-file', 'unlinked-file', 'pipe-in-flight'];
@@ -7,7 +7,11 @@ const FEW: readonly string[] = ['nonce', 'tmpfs-file', 'growing-file', 'unlinked
 const witnesses = new Map<string, Witness>();
 
 /** Goes to the OS and has the programs run in it; those of this life of it are kept. */
-export async function watchOs(lab: Lab, name: string, programs: readonly string[] | 'all' = FEW): Promise<Witness> {
+export async function watchOs(
+  lab: Lab,
+  name: string,
+  programs: readonly string[] | 'all' = FEW,
+): Promise<Witness> {
   await lab.go(name);
   const { bootId } = await lab.machine.ping();
   let witness = witnesses.get(name);

@@ -2,11 +2,11 @@ import { RAM } from './guest-os.ts';
 import { requireProcess, startScript } from './process.ts';
 import { requireGrown, SurvivalError, type SurvivalProgram } from './program.ts';
 
-/** Some seconds of an emulated processor's work. */
+/** Seconds of an emulated processor, so that a switch meets the compiler at work. */
 const SCRIPT = `
 cd ${RAM}
 i=0
-while [ $i -lt 120 ]; do
+while [ $i -lt 40 ]; do
 	echo "int f$i(int x) { int s = $i; for (int k = 0; k < x; k++) s = s * 31 + (k ^ $i); return s; }"
 	i=$((i + 1))
 done >compilation.c

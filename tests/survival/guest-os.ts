@@ -4,8 +4,8 @@ import { SurvivalError } from './program.ts';
 
 export type OsKind = 'busybox' | 'debian12' | 'debian13';
 
-/** The lab's longest line is 64 KiB and input travels as base64 in it. */
-const PIECE_BYTES = 40_000;
+/** A line of the agent has 64 KiB, a slow OS takes its time to read one, and input travels as base64. */
+const PIECE_BYTES = 12_000;
 
 /** In RAM, in every OS. */
 export const RAM = '/run/survival';

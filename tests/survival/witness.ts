@@ -1,7 +1,7 @@
+import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import { GuestOs } from './guest-os.ts';
 import { type Facts, SurvivalError, type SurvivalProgram } from './program.ts';
 import { programsFor } from './registry.ts';
-import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 
 /** The programs of one OS in one of its lives, and what must be true of each. */
 export class Witness {

@@ -10,6 +10,7 @@ interface AddOptions {
   slot?: string;
   append?: string;
   replace?: boolean;
+  json?: boolean;
 }
 
 export function osCommand(): Command {
@@ -31,6 +32,7 @@ function add(): Command {
     .option('--slot <number>', 'always this slot')
     .option('--append <arguments>', 'its kernel arguments, such as root=/dev/sda2')
     .option('--replace', 'change an OS that is registered already')
+    .option('--json', 'print JSON')
     .action((name: string, options: AddOptions) => {
       const os: RegisteredOs = {
         name,
@@ -41,6 +43,7 @@ function add(): Command {
         ...(options.slot === undefined ? {} : { slot: Number(options.slot) }),
       };
       new Registry().add(os, options.replace === true);
+      if (options.json === true) return printJson(os);
       print(`“${name}” is registered; start it with \`torpor boot ${name}\``);
     });
 }
@@ -82,8 +85,10 @@ function rm(): Command {
   return new Command('rm')
     .description('forget one; its files and a resident instance stay')
     .argument('<name>')
-    .action((name: string) => {
+    .option('--json', 'print JSON')
+    .action((name: string, options: { json?: boolean }) => {
       new Registry().remove(name);
+      if (options.json === true) return printJson({ removed: name });
       print(`“${name}” is no longer registered`);
     });
 }

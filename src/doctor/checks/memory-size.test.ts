@@ -22,3 +22,8 @@ test('too little, too much', () => {
   assert.equal(probe(memorySize, withMemory('0xffffffffff')).remedy, 'kernel argument mem=512G');
   assert.equal(probe(memorySize, withMemory('0xffffffffff', { arguments: 'mem=512G' })).status, 'ok');
 });
+
+test('a guest has what home gave it', () => {
+  const found = probe(memorySize, withMemory('0xfffffff', { arguments: 'torpor.slot=2' }));
+  assert.deepEqual([found.status, found.facts.slot], ['ok', 2]);
+});

@@ -14,6 +14,10 @@ export const memorySize: Check = {
     const { sys } = context;
     const totalBytes =
       Number(/^MemTotal:\s+(\d+) kB$/m.exec(sys.readTextFile('/proc/meminfo') ?? '')?.[1] ?? 0) * KIB;
+    const slot = Number(kernelArgument(context, 'torpor.slot') ?? 0);
+    if (slot > 0) {
+      return ok(`${formatSize(totalBytes)} in slot ${slot}; home divides the memory`, { totalBytes, slot });
+    }
     const largestBytes = largestSlotBytes(sys);
     const facts = { totalBytes, largestSlotBytes: largestBytes, suggestion: suggestSlots(sys) };
     const endBytes = Math.max(

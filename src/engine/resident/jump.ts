@@ -8,7 +8,7 @@ import { markLog } from './log-marks.ts';
 /** What this OS finds when it runs again. */
 export interface Arrival {
   readonly control: ControlState;
-  /** TSC right after the system call returned. */
+  /** TSC right after the system call returned and the log was marked. */
   readonly tscReturn: bigint;
 }
 
@@ -32,8 +32,9 @@ export function jump(sys: Sys, switchboard: Switchboard, target: number): Arriva
     switchboard.setTarget(self.index, 0n, 0);
     throw explainFreezeRefusal(sys, cause);
   }
-  const tscReturn = sys.readTsc();
+  // The mark first: the parts of the way back are read from the log and must not exceed the whole.
   markLog(sys, 'arrive');
+  const tscReturn = sys.readTsc();
   const control = switchboard.control();
   if (control.sequence === before) {
     switchboard.setTarget(self.index, 0n, 0);

@@ -9,7 +9,12 @@ export const stop: Suite = {
   name: 'stopping',
   define(lab) {
     labTest(lab, 'what cannot be stopped is refused', () => refusals(lab));
-    labTest(lab, 'a parked Debian stops in order: its disk is clean, the others go on', () => stopParked(lab), 8);
+    labTest(
+      lab,
+      'a parked Debian stops in order: its disk is clean, the others go on',
+      () => stopParked(lab),
+      8,
+    );
     labTest(lab, 'one guest stops another', () => stopFromGuest(lab), 6);
     labTest(lab, 'the running guest stops itself, and home runs', () => stopItself(lab), 6);
     labTest(lab, '--force drops a parked OS at once', () => force(lab), 6);

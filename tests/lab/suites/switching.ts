@@ -8,7 +8,12 @@ import { verifyOses, watchOs } from '../witnesses.ts';
 export const switching: Suite = {
   name: 'switching',
   define(lab) {
-    labTest(lab, 'every OS goes directly to every other, and each switch is timed whole', () => everyPair(lab), 10);
+    labTest(
+      lab,
+      'every OS goes directly to every other, and each switch is timed whole',
+      () => everyPair(lab),
+      10,
+    );
     labTest(lab, 'status says the same in every OS', () => statusEverywhere(lab));
     labTest(lab, 'a switch by hand in a shell comes back with its report', () => switchByHand(lab));
     labTest(lab, 'a switch to nowhere, to itself or by a damaged request is refused', () => refusals(lab));
@@ -57,7 +62,10 @@ function checkReport(report: SwitchReport | null, from: string, to: string): ass
   }
   const sum = (parts: object): number => Object.values(parts).reduce((a, b) => a + b, 0);
   assert.ok(Math.abs(sum(report.phasesMs) - report.totalMs) < 0.5, `${what}: the phases are not the whole`);
-  assert.ok(Math.abs(sum(report.resumeMs) - report.phasesMs.resume) < 0.5, `${what}: nor are the parts of resume`);
+  assert.ok(
+    Math.abs(sum(report.resumeMs) - report.phasesMs.resume) < 0.5,
+    `${what}: nor are the parts of resume`,
+  );
 }
 
 async function statusEverywhere(lab: Lab): Promise<void> {
@@ -120,7 +128,12 @@ async function refusals(lab: Lab): Promise<void> {
   await lab.refusal(['switch', lab.home], 'E_OS_RUNNING');
   await lab.refusal(['switch', ''], 'E_OS_UNKNOWN');
   await lab.refusal(['show', 'nowhere'], 'E_OS_UNKNOWN');
-  for (const args of [['switch'], ['frobnicate'], ['switch', lab.guests[0]!, '--frobnicate'], ['boot', 'a', 'b']]) {
+  for (const args of [
+    ['switch'],
+    ['frobnicate'],
+    ['switch', lab.guests[0]!, '--frobnicate'],
+    ['boot', 'a', 'b'],
+  ]) {
     const { exit, stdout } = await lab.torpor(args);
     assert.deepEqual({ args, exit, stdout }, { args, exit: 2, stdout: '' });
   }
