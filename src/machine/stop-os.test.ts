@@ -116,7 +116,7 @@ test('the running OS stops itself into home', () => {
     throw new Error('gone');
   };
   assert.throws(() => stopOs(sys, switchboard, planStop(switchboard, 'debian12', false)), /^Error: gone$/);
-  assert.deepEqual(sys.stopped, ['services', 'programs']);
+  assert.deepEqual(sys.stopped, ['services', 'programs', 'filesystems']);
 });
 
 test('a kernel that does not leave is E_STOP_REFUSED', () => {

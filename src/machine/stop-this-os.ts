@@ -31,8 +31,7 @@ export function stopThisOs(sys: Sys, switchboard: Switchboard, next: number): ne
   sys.stopServices();
   sys.endAllPrograms(TERM_GRACE_MS);
   sys.sync();
-  sys.writeTextFile('/proc/sysrq-trigger', 'u');
-  sys.sync();
+  sys.remountReadOnly();
   switchboard.setTarget(next, sys.readTsc(), sys.realtimeMs());
   sys.rebootKexec();
   throw new TorporError('E_STOP_REFUSED', 'the kernel did not leave', {

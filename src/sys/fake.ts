@@ -131,6 +131,9 @@ export class FakeSys implements Sys {
   endAllPrograms(): void {
     this.stopped.push('programs');
   }
+  remountReadOnly(): void {
+    this.stopped.push('filesystems');
+  }
   sync(): void {
     this.syncs += 1;
   }

@@ -5,7 +5,7 @@ import { listDirectory, readFile, readFileRange, readLink, writeTextFile } from 
 import { readKernelLog } from './linux/kernel-log.ts';
 import { kexecLoad, probeKexecJump, rebootKexec } from './linux/kexec.ts';
 import { mapPhysical } from './linux/physical-memory.ts';
-import { endAllPrograms, stopServices } from './linux/shutdown.ts';
+import { endAllPrograms, remountReadOnly, stopServices } from './linux/shutdown.ts';
 import { makeReadTsc, syscall } from './native.ts';
 import type { Sys } from './sys.ts';
 
@@ -28,6 +28,7 @@ export function openLinux(): Sys {
     rebootKexec,
     stopServices,
     endAllPrograms,
+    remountReadOnly,
     sync: () => {
       syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
     },

@@ -67,6 +67,8 @@ export interface Sys {
   stopServices(): void;
   /** SIGTERM to every program but this one, then SIGKILL to those left after `graceMs`. */
   endAllPrograms(graceMs: number): void;
+  /** Has the kernel make all filesystems read-only (sysrq u), also those in use; waits until they are. */
+  remountReadOnly(): void;
   /** `sync(2)` */
   sync(): void;
   /** The processor's time stamp counter; common to all kernels of a machine. */

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
-import { listDirectory, readFile } from './files.ts';
+import { listDirectory, readFile, writeTextFile } from './files.ts';
 
 const STOP_SERVICES_MS = 90_000;
+const REMOUNT_MS = 30_000;
 const ROOT_CGROUP = '/sys/fs/cgroup/cgroup.procs';
 
 /** sd_booted(3): systemd runs when this directory exists. */
@@ -36,6 +37,18 @@ function signalAll(signal: NodeJS.Signals): void {
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ESRCH') throw cause;
   }
+}
+
+export function remountReadOnly(): void {
+  // The kernel does it later, from a work queue (fs/super.c, emergency_remount).
+  writeTextFile('/proc/sysrq-trigger', 'u');
+  const deadline = Date.now() + REMOUNT_MS;
+  while (Date.now() < deadline && areDisksWritable()) sleep(20);
+}
+
+/** A disk's line of proc_mounts(5) reads `/dev/… PLACE TYPE rw,…`. */
+function areDisksWritable(): boolean {
+  return /^\/dev\/\S+ \S+ \S+ rw[, ]/m.test(readFile('/proc/self/mounts')?.toString('utf8') ?? '');
 }
 
 /** Programs besides init and this one; kernel threads have no command line. */
