@@ -47,7 +47,7 @@ const DAMAGES: readonly Damage[] = [
       bytes.writeBigUInt64LE(0x1234_5678_9000n, 16);
       sealHeader(bytes);
     },
-    code: 'E_SWITCHBOARD_VALUE',
+    code: 'E_SWITCHBOARD_CHECKSUM',
   },
   {
     what: 'the trampoline',
