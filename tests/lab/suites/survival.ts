@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Lab } from '../fixture.ts';
 import { labTest, type Suite } from '../lab-test.ts';
 import { verifyOses, watchOs } from '../witnesses.ts';
@@ -13,6 +14,7 @@ export const survival: Suite = {
       labTest(lab, `every program went on, round ${round} ${order}`, () => goRound(lab, round), 8);
     }
     labTest(lab, 'transactions are committed and texts saved at the end', () => finish(lab));
+    labTest(lab, 'what did not go on is noticed', () => notice(lab));
   },
 };
 
@@ -27,4 +29,18 @@ async function goRound(lab: Lab, round: number): Promise<void> {
 async function finish(lab: Lab): Promise<void> {
   for (const name of lab.names) await (await watchOs(lab, name, [])).finish();
   await lab.go(lab.home);
+}
+
+/** The proof of the proof: one process is killed and one byte is changed, and just these are named. */
+async function notice(lab: Lab): Promise<void> {
+  const witness = await watchOs(lab, lab.home);
+  await witness.verify();
+  await lab.sh(
+    'kill -9 $(pgrep -f '[n]once.sh'); printf x | dd of=/run/survival/tmpfs-file bs=1 seek=5000 conv=notrunc',
+  );
+  await assert.rejects(witness.verify(), ({ message }: Error) => {
+    const named = [...message.matchAll(/^ {2}- ([\w-]+):/gm)].map(([, id]) => id);
+    assert.deepEqual(named.toSorted(), ['nonce', 'tmpfs-file'], message);
+    return true;
+  });
 }
