@@ -44,7 +44,7 @@ test('planQemuArguments() of the default machine on BIOS', () => {
 -no-user-config
 -display none
 -machine pc
--accel tcg,thread=multi
+-accel tcg,thread=single
 -cpu max,-cx16
 -smp 2
 -m 1859M

@@ -45,7 +45,11 @@ export function planQemuArguments(
   ].flat();
 }
 
-/** -cx16: QEMU 7.2's emulator now and then corrupts RFLAGS in cmpxchg16b (DESIGN.md, known traps). */
+/**
+ * Two defects of QEMU 7.2's emulator are kept out: with a thread for each processor, a device access
+ * can go to a wrong address while another processor maps or unmaps a device, which every switch does
+ * (docs/decisions/0009-one-emulator-thread.md); and cmpxchg16b now and then corrupts RFLAGS.
+ */
 export function planAccelerator(accel: MachineSpec['accel']): string[][] {
   return accel === 'kvm'
     ? [
@@ -53,7 +57,7 @@ export function planAccelerator(accel: MachineSpec['accel']): string[][] {
         ['-cpu', 'host'],
       ]
     : [
-        ['-accel', 'tcg,thread=multi'],
+        ['-accel', 'tcg,thread=single'],
         ['-cpu', 'max,-cx16'],
       ];
 }

@@ -33,8 +33,9 @@ async function benchSwitches(
   options: BenchOptions,
 ): Promise<{ samples: SwitchSamples; machine: { cpus: number; emulated: boolean } }> {
   return await withoutLeftovers(state, async () => {
-    const fillers = Math.max(...options.resident) - PAIR.length;
-    const machine = await assemble(benchConfig(fillers, options.compare ? SLOT_SIZES_MIB : []), state);
+    const sized = options.compare ? SLOT_SIZES_MIB.length : 0;
+    const fillers = Math.max(sized, Math.max(...options.resident) - PAIR.length);
+    const machine = await assemble(benchConfig(fillers), state);
     const { cpus, accel } = machine.spec;
     try {
       say('start the machine');

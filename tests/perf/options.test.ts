@@ -26,7 +26,7 @@ for (const argv of [
   ['boot'],
   ['switch', '--resident', '1'],
   ['switch', '--resident', '2,'],
-  ['switch', '--resident', '13'],
+  ['switch', '--resident', '9'],
   ['switch', '--round-trips', '0'],
 ]) {
   test(`“${argv.join(' ')}” is refused`, () => {

@@ -21,8 +21,8 @@ kernel, the same rebooted, more resident OSes, and slots of other sizes.
   --quick          5 round trips with 2 residents and nothing to compare with, to see that it works
   --json           one JSON object on standard output`;
 
-/** A machine has 16 slots; besides the OSes of the bench two are for the sizes of slots. */
-const MAX_RESIDENT = 12;
+/** The memory below 640 KiB has low slices for so many slots. */
+const MAX_RESIDENT = 8;
 
 /** Throws E_USAGE. */
 export function parseOptions(argv: readonly string[]): BenchOptions {

@@ -6,23 +6,30 @@ const DEBIAN_MEMORY = '512M';
 
 /** Two OSes that differ in nothing but the size of their slot. */
 export const SLOT_SIZES_MIB = [256, 1024] as const;
+const FILLER_MIB = 192;
 
 export function sizedName(slotMib: number): string {
   return `tiny-${slotMib}m`;
 }
 
-/** OSes that are only there: they lie parked while others are measured. */
-export function fillerNames(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `tiny-${index + 1}`);
+/** OSes that are only there, parked while others are measured. The sized ones come first: slots are few. */
+function planFillers(count: number): { name: string; mib: number }[] {
+  return Array.from({ length: count }, (_, index) => {
+    const mib = SLOT_SIZES_MIB[index];
+    return mib === undefined ? { name: `tiny-${index + 1}`, mib: FILLER_MIB } : { name: sizedName(mib), mib };
+  });
 }
 
-/** The machine of the bench: the pair, then the OSes of other sizes, then `fillers` more. */
-export function benchConfig(fillers: number, sizes: readonly number[]): LabConfig {
+export function fillerNames(count: number): string[] {
+  return planFillers(count).map(({ name }) => name);
+}
+
+/** The machine of the bench: the pair, then OSes that are only there. */
+export function benchConfig(fillers: number): LabConfig {
   const oses = [
     renderOs(PAIR[0], '6.12', 'debian12', DEBIAN_MEMORY),
     renderOs(PAIR[1], '7.2', 'debian13', DEBIAN_MEMORY),
-    ...sizes.map((mib) => renderOs(sizedName(mib), '6.12', 'tiny', `${mib}M`)),
-    ...fillerNames(fillers).map((name) => renderOs(name, '6.12', 'tiny', '192M')),
+    ...planFillers(fillers).map(({ name, mib }) => renderOs(name, '6.12', 'tiny', `${mib}M`)),
   ];
   const text = `[machine]\ncpus = 2\nmonitor-memory = "512M"\n${oses.join('')}`;
   return parseLabConfig(text, 'the configuration of the bench');

@@ -58,11 +58,7 @@ async function measureSlotSizes(
 ): Promise<Map<number, Sample[]>> {
   const home = homeOf(machine.spec).name;
   const names = SLOT_SIZES_MIB.map(sizedName);
-  await setResidents(machine, PAIR.length, say);
-  for (const name of names) {
-    say(`boot ${name}`);
-    await machine.boot(name);
-  }
+  await setResidents(machine, PAIR.length + names.length, say);
   await startLoads(machine, names);
   await goTo(machine, home);
   const rounds = Math.ceil(options.roundTrips / 2);

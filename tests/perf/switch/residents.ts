@@ -12,7 +12,7 @@ export async function setResidents(
 ): Promise<void> {
   await goTo(machine, homeOf(machine.spec).name);
   const resident = await readResidents(machine);
-  const fillers = fillerNames(machine.spec.oses.length);
+  const fillers = fillerNames(machine.spec.oses.length - 1 - PAIR.length);
   for (const [index, name] of fillers.entries()) {
     const wanted = index < count - PAIR.length;
     if (wanted && !resident.has(name)) {
