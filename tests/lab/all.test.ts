@@ -18,5 +18,7 @@ const lab = new Lab();
 before(() => lab.open(), { timeout: 45 * 60_000 });
 after(() => lab.close());
 
-const suites = [switching, labCommands, osManagement, badInput, damage, refusedFreeze, stop, crash, survival];
+/** Many minutes of starts, crashes and rounds: `TORPOR_LAB_ALL=1` runs these too. */
+const long = [badInput, damage, refusedFreeze, stop, crash, survival];
+const suites = [switching, labCommands, osManagement, ...(process.env.TORPOR_LAB_ALL === '1' ? long : [])];
 for (const suite of suites) describe(suite.name, () => suite.define(lab));

@@ -15,7 +15,7 @@ export interface Suite {
  * A test on the shared machine. When it fails, everything that explains it is kept, and the
  * machine is brought back to where home runs and every guest is parked, for the next test.
  */
-export function labTest(lab: Lab, name: string, action: () => Promise<void>, minutes = 4): void {
+export function labTest(lab: Lab, name: string, action: () => Promise<void>, minutes = 10): void {
   test(name, { timeout: (minutes + 4) * MINUTE }, async () => {
     try {
       await withDeadline(minutes * MINUTE, action);

@@ -49,8 +49,8 @@ async function stopParked(lab: Lab): Promise<void> {
   assert.deepEqual(JSON.parse(ran.stdout), { stopped: name, slot });
   assert.equal((await lab.machine.ping()).os, lab.home);
   requireCleanDisk(lab, name);
-  await lab.refusal(['switch', name], 'E_OS_EMPTY');
-  await lab.refusal(['stop', name], 'E_OS_EMPTY');
+  await lab.refusal(['switch', name], 'E_OS_UNKNOWN');
+  await lab.refusal(['stop', name], 'E_OS_UNKNOWN');
   await verifyOses(lab, [...others, lab.home]);
 
   await lab.machine.boot(name);

@@ -8,10 +8,10 @@ const ROUNDS = 3;
 export const survival: Suite = {
   name: 'survival',
   define(lab) {
-    labTest(lab, 'every program of every OS is prepared', () => prepare(lab), 10);
+    labTest(lab, 'every program of every OS is prepared', () => prepare(lab), 15);
     for (let round = 1; round <= ROUNDS; round += 1) {
       const order = round % 2 === 0 ? 'back' : 'forth';
-      labTest(lab, `every program went on, round ${round} ${order}`, () => goRound(lab, round), 8);
+      labTest(lab, `every program went on, round ${round} ${order}`, () => goRound(lab, round), 15);
     }
     labTest(lab, 'transactions are committed and texts saved at the end', () => finish(lab));
     labTest(lab, 'what did not go on is noticed', () => notice(lab));
