@@ -1,6 +1,8 @@
 import { TorporError } from '../base/errors.ts';
 import { contains, formatRange, type PhysRange, sizeOf } from '../base/ranges.ts';
-import type { KexecKind, KexecSegment, Sys } from './sys.ts';
+import { FakeDisk } from './block-device.fake.ts';
+import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
+import type { KexecKind, KexecSegment, RunResult, Sys } from './sys.ts';
 
 interface FakeOptions {
   readonly uid?: number;
@@ -37,6 +39,14 @@ export class FakeSys implements Sys {
   /** The clock of the kernel log; each line takes a millisecond. */
   logMs = 0;
   readonly stopped: string[] = [];
+  isOutOfSession = false;
+  /** Programs that were run, with the environment variables that they were given. */
+  readonly programs: { readonly path: string; readonly environment: Readonly<Record<string, string>> }[] = [];
+  /** How a program ends. */
+  onRun: (path: string) => RunResult = () => ({ status: 0, failure: null, output: '' });
+  readonly seeds: Uint8Array[] = [];
+  /** Disks by path. */
+  readonly disks = new Map<string, FakeDisk>();
   /** Nanoseconds, and ticks of the TSC: the processor has 1 GHz. Every look at it takes a while. */
   #clock = 1000n;
   readonly #options: FakeOptions;
@@ -136,6 +146,28 @@ export class FakeSys implements Sys {
   }
   sync(): void {
     this.syncs += 1;
+  }
+  outliveSession(): void {
+    this.isOutOfSession = true;
+  }
+  runProgram(path: string, environment: Readonly<Record<string, string>>): RunResult {
+    this.programs.push({ path, environment });
+    return this.onRun(path);
+  }
+  reseedRandom(seed: Uint8Array): void {
+    this.seeds.push(seed);
+  }
+  /** Gives this kernel a disk. */
+  addDisk(path: string, content: Uint8Array): FakeDisk {
+    const disk = new FakeDisk(path, content);
+    this.disks.set(path, disk);
+    return disk;
+  }
+  openBlockDevice(path: string, mode: BlockDeviceMode): BlockDevice {
+    const disk = this.disks.get(path);
+    if (disk !== undefined) return disk.device(mode);
+    const facts = { call: 'open', path, errno: 'ENOENT' };
+    throw new TorporError('E_SYSCALL', `open of ${path} failed: ENOENT`, { facts });
   }
   readTsc(): bigint {
     this.#clock += 1000n;

@@ -44,3 +44,26 @@ test('the time stamp counter and the monotonic clock agree on what a millisecond
   const perMs = ticks / (Number(sys.monotonicNs() - startNs) / 1e6);
   assert.ok(perMs > 1e5 && perMs < 1e7, `${perMs} ticks in a millisecond`);
 });
+
+test('a program is run with its variables; how it ended and what it said is known', () => {
+  const sys = openLinux();
+  const root = mkdtempSync(join(tmpdir(), 'torpor-run-'));
+  directories.push(root);
+  const script = (name: string, text: string): string => {
+    const path = join(root, name);
+    writeFileSync(path, `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    return path;
+  };
+  const says = sys.runProgram(
+    script('a', 'echo "$TORPOR_OS"; echo bad >&2; exit 3'),
+    { TORPOR_OS: 'tiny' },
+    5000,
+  );
+  assert.deepEqual(says, { status: 3, failure: null, output: 'tiny\nbad' });
+  assert.deepEqual(sys.runProgram(script('b', 'exec sleep 30'), {}, 50), {
+    status: null,
+    failure: 'ETIMEDOUT',
+    output: '',
+  });
+  assert.equal(sys.runProgram(join(root, 'missing'), {}, 5000).failure, 'ENOENT');
+});

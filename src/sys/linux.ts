@@ -1,10 +1,14 @@
 import { release } from 'node:os';
+import { openBlockDevice } from './linux/block-device.ts';
 import { SYSTEM_CALL } from './linux/call.ts';
 import { setRealtimeMs } from './linux/clock.ts';
 import { listDirectory, readFile, readFileRange, readLink, writeTextFile } from './linux/files.ts';
 import { readKernelLog } from './linux/kernel-log.ts';
 import { kexecLoad, probeKexecJump, rebootKexec } from './linux/kexec.ts';
 import { mapPhysical } from './linux/physical-memory.ts';
+import { reseedRandom } from './linux/random.ts';
+import { runProgram } from './linux/run-program.ts';
+import { outliveSession } from './linux/session.ts';
 import { endAllPrograms, remountReadOnly, stopServices } from './linux/shutdown.ts';
 import { makeReadTsc, syscall } from './native.ts';
 import type { Sys } from './sys.ts';
@@ -32,6 +36,10 @@ export function openLinux(): Sys {
     sync: () => {
       syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
     },
+    outliveSession,
+    runProgram,
+    reseedRandom,
+    openBlockDevice,
     readTsc: () => {
       readTsc ??= makeReadTsc();
       return readTsc();

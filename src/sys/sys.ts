@@ -1,5 +1,6 @@
 import type { PhysRange } from '../base/ranges.ts';
 import type { PhysAddr } from '../base/units.ts';
+import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
 
 /** A mapping of physical memory. The bytes are the memory itself: writes take effect at once. */
 export interface MappedRegion {
@@ -23,6 +24,16 @@ export type KexecKind =
   | 'leave'
   /** Kept for a panic; segments must lie inside the crashkernel reservation. */
   | 'crash';
+
+/** How a program that was run ended. */
+export interface RunResult {
+  /** Null when it was ended by a signal or could not be started. */
+  readonly status: number | null;
+  /** Null when it ended in time; else why it did not. */
+  readonly failure: string | null;
+  /** The end of what it said, at most a few lines. */
+  readonly output: string;
+}
 
 /**
  * The kernel, as far as Torpor uses it. `sys/linux.ts` is the real one, `sys/fake.ts` the one of
@@ -71,6 +82,17 @@ export interface Sys {
   remountReadOnly(): void;
   /** `sync(2)` */
   sync(): void;
+  /** Signals of a closing terminal, and the end of the login session, no longer end this process. */
+  outliveSession(): void;
+  /** Runs a program with further environment variables, at most `timeoutMs` long; waits for its end. */
+  runProgram(path: string, environment: Readonly<Record<string, string>>, timeoutMs: number): RunResult;
+  /**
+   * Mixes `seed` into the random pool and has every generator take a new key from it (RNDADDENTROPY
+   * and RNDRESEEDCRNG of random(4)).
+   */
+  reseedRandom(seed: Uint8Array): void;
+  /** Opens a disk or partition. */
+  openBlockDevice(path: string, mode: BlockDeviceMode): BlockDevice;
   /** The processor's time stamp counter; common to all kernels of a machine. */
   readTsc(): bigint;
   /** The wall clock, ms since 1970, maybe with a fraction. */

@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { listDirectory, readFile, writeTextFile } from './files.ts';
+import { outliveSession } from './session.ts';
 
 const STOP_SERVICES_MS = 90_000;
 const REMOUNT_MS = 30_000;
-const ROOT_CGROUP = '/sys/fs/cgroup/cgroup.procs';
 
 /** sd_booted(3): systemd runs when this directory exists. */
 export function stopServices(): void {
@@ -12,15 +12,6 @@ export function stopServices(): void {
   outliveSession();
   // Without --no-block: the services have stopped when it returns.
   spawnSync('systemctl', ['isolate', 'rescue.target'], { stdio: 'ignore', timeout: STOP_SERVICES_MS });
-}
-
-/**
- * Leaves the cgroup by which systemd would end this process with its login session or service, and
- * the signals of a closing terminal.
- */
-function outliveSession(): void {
-  for (const signal of ['SIGHUP', 'SIGTERM'] as const) process.on(signal, () => {});
-  if (existsSync(ROOT_CGROUP)) writeFileSync(ROOT_CGROUP, String(process.pid));
 }
 
 export function endAllPrograms(graceMs: number): void {
