@@ -40,6 +40,7 @@ export const fileSchema = z.strictObject({
       memory: SIZE.optional(),
       firmware: z.enum(['bios', 'uefi']).optional(),
       'monitor-memory': SIZE.optional(),
+      bank: z.union([SIZE, z.literal(false)]).optional(),
       home: NAME.optional(),
     })
     .optional(),

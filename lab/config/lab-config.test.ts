@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { TorporError } from '../../src/base/errors.ts';
-import { MIB } from '../../src/base/units.ts';
+import { GIB, MIB } from '../../src/base/units.ts';
 import { DEFAULT_CONFIG } from './default-config.ts';
 import { parseLabConfig } from './lab-config.ts';
 
@@ -45,11 +45,19 @@ test('parseLabConfig() takes the OS that `home` names out of the guests', () => 
   assert.deepEqual(config.guests, []);
 });
 
+test('parseLabConfig() gives home a bank disk of 8 GiB, of another size, or none', () => {
+  const bank = (line: string) => parseLabConfig(`[machine]\n${line}\n${OS}`).bankBytes;
+  assert.equal(bank(''), 8 * GIB);
+  assert.equal(bank('bank = "512M"'), 512 * MIB);
+  assert.equal(bank('bank = false'), null);
+});
+
 const refused: [string, string, number, string][] = [
   ['a syntax error', '[machine]\ncpus = \n', 2, ''],
   ['an unknown key', `[machine]\nspeed = 3\n${OS}`, 2, 'machine.speed'],
   ['an unknown table', `${OS}[other]\nx = 1\n`, 6, 'other'],
   ['a bad size', OS.replace('128M', 'lots'), 5, 'os.0.memory'],
+  ['a bank of no size', `[machine]\nbank = true\n${OS}`, 2, 'machine.bank'],
   ['a size below 1 MiB', OS.replace('128M', '100K'), 5, 'os.0.memory'],
   ['a bad name', OS.replace('"a"', '"A B"'), 2, 'os.0.name'],
   ['a name twice', OS + OS, 7, 'os.1.name'],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { TorporError } from '../../src/base/errors.ts';
-import { MIB } from '../../src/base/units.ts';
+import { GIB, MIB } from '../../src/base/units.ts';
 import { KERNEL_VERSION_NAMES } from '../kernel/versions.ts';
 import { ROOT_KINDS } from '../rootfs/root.ts';
 import { type ConfigFile, fileSchema } from './file-schema.ts';
@@ -10,6 +10,9 @@ import { findLine } from './find-line.ts';
 
 /** The lab's OS that saves, restores and starts the others; booted by the firmware unless `home` says otherwise. */
 export const MONITOR = 'monitor';
+
+/** Sparse: only what is in the bank takes room on the host. */
+const DEFAULT_BANK_BYTES = 8 * GIB;
 
 export type Firmware = 'bios' | 'uefi';
 
@@ -45,6 +48,8 @@ export interface LabConfig {
   /** All memory of the machine; null: as much as its OSes need. */
   readonly memoryBytes: number | null;
   readonly firmware: Firmware;
+  /** Size of the disk for the bank; null: home has none. */
+  readonly bankBytes: number | null;
   /** The OS that the firmware boots. */
   readonly home: OsConfig;
   /** The OSes that get slots 1, 2, … in this order. */
@@ -135,6 +140,7 @@ function resolveConfig(
     cpus: machine.cpus ?? 2,
     memoryBytes: machine.memory ?? null,
     firmware: machine.firmware ?? 'bios',
+    bankBytes: machine.bank === false ? null : (machine.bank ?? DEFAULT_BANK_BYTES),
     home: home ?? planMonitor(machine['monitor-memory'] ?? 512 * MIB),
     guests: listed.filter((os) => os !== home),
   };

@@ -79,6 +79,8 @@ export function planAssembly(config: LabConfig, state: LabState, builder: LabBui
       const disk = await copyDisk(os, state, roots, builder, report);
       files.push({ kernel: kernelOf(os), initrd: os.initrd ?? initramfs, disk });
     }
+    const bankDisk = config.bankBytes === null ? null : join(state.disks, 'bank.img');
+    if (bankDisk !== null) await builder.bankDisk(bankDisk, config.bankBytes!);
     // Home's own kernel stays startable whatever becomes of the cache or of somebody's build tree.
     files[0] = keepBootFiles(files[0]!, state);
     copyFileSync(sshKey, state.sshKey);
@@ -95,6 +97,7 @@ export function planAssembly(config: LabConfig, state: LabState, builder: LabBui
       memoryBytes,
       planArguments,
       toolImage,
+      bankDisk,
       sshKey: state.sshKey,
       files,
       sshPorts,

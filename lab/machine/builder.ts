@@ -22,6 +22,8 @@ export interface LabBuilder {
   sshKey(report: ReportBuild): Promise<string>;
   /** Makes `image`, a disk with the files of a directory. */
   diskFromDirectory(directory: string, label: string, image: string, report: ReportBuild): Promise<void>;
+  /** Makes `image`, an empty disk for a bank. */
+  bankDisk(image: string, sizeBytes: number): Promise<void>;
   /** Puts files into a disk image that no machine uses now. */
   addFiles(image: string, files: readonly AddedFile[]): Promise<void>;
 }

@@ -3,7 +3,7 @@ import type { ReportBuild } from '../build/progress.ts';
 import { runProcess } from '../build/run-process.ts';
 import { ensureKernel } from '../kernel/ensure-kernel.ts';
 import type { KernelVersionName } from '../kernel/versions.ts';
-import { addFilesToImage, makeDiskFromDirectory } from '../rootfs/disk-image.ts';
+import { addFilesToImage, makeBankDisk, makeDiskFromDirectory } from '../rootfs/disk-image.ts';
 import { ensureInitramfs } from '../rootfs/initramfs.ts';
 import { ensureRoot, type RootKind } from '../rootfs/root.ts';
 import { ensureSshKey } from '../rootfs/ssh-key.ts';
@@ -18,6 +18,7 @@ export const labBuilder: LabBuilder = {
   root: (name, report) => ensureRoot(name as RootKind, report),
   sshKey: ensureSshKey,
   diskFromDirectory: makeDisk,
+  bankDisk: makeBankDisk,
   addFiles: addFilesToImage,
 };
 

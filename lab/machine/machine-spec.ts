@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 const disk = z.strictObject({
-  /** The OS that owns the disk; null for the tool disk, which all share. */
+  /** The OS whose root it is; null for the tool disk, which all share, and for home's bank disk. */
   os: z.string().nullable(),
   /** What the guest finds it by; at most 20 bytes. */
   serial: z.string().max(20),

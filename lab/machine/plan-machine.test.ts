@@ -22,6 +22,7 @@ function partsOf(config: LabConfig): MachineParts {
     memoryBytes: 1859 * 2 ** 20,
     planArguments: ['memmap=1281M$0x1ff00000', 'torpor.switchboard=0x1ff00000'],
     toolImage: '/c/tools',
+    bankDisk: config.bankBytes === null ? null : '/s/disks/bank.img',
     sshKey: '/c/key',
     files: oses.map((os) => ({ kernel: '/c/bzImage', initrd: '/c/initrd', disk: `/s/disks/${os.name}.img` })),
     sshPorts: oses.map((_, number) => 2200 + number),
@@ -51,7 +52,7 @@ test('planQemuArguments() of the default machine on BIOS', () => {
 -rtc base=utc
 -kernel /c/bzImage
 -initrd /c/initrd
--append console=tty0 console=ttyS0,115200 i8042.noaux quiet tsc=reliable crashkernel=16M nmi_watchdog=0 torpor.root=monitor torpor.name=monitor torpor.ip=10.0.2.15/24 torpor.gateway=10.0.2.2 memmap=1281M$0x1ff00000 torpor.switchboard=0x1ff00000
+-append torpor.disks=* torpor.bank=torpor-bank console=tty0 console=ttyS0,115200 i8042.noaux quiet tsc=reliable crashkernel=16M nmi_watchdog=0 torpor.root=monitor torpor.name=monitor torpor.ip=10.0.2.15/24 torpor.gateway=10.0.2.2 memmap=1281M$0x1ff00000 torpor.switchboard=0x1ff00000
 -chardev socket,id=console,path=/s/console.sock,server=on,wait=off,logfile=/s/a,,b/console.log,logappend=on
 -serial chardev:console
 -chardev socket,id=agent,path=/s/agent.sock,server=on,wait=off,logfile=/s/agent.log,logappend=on
@@ -70,7 +71,9 @@ test('planQemuArguments() of the default machine on BIOS', () => {
 -drive if=none,id=disk3,format=raw,${drive}=off,file=/s/disks/debian13.img
 -device virtio-blk-pci,drive=disk3,serial=debian13
 -drive if=none,id=disk4,format=raw,${drive}=on,file=/c/tools
--device virtio-blk-pci,drive=disk4,serial=torpor-tool`,
+-device virtio-blk-pci,drive=disk4,serial=torpor-tool
+-drive if=none,id=disk5,format=raw,${drive}=off,file=/s/disks/bank.img
+-device virtio-blk-pci,drive=disk5,serial=torpor-bank`,
   );
 });
 
@@ -85,6 +88,7 @@ test('planQemuArguments() on UEFI has its firmware, NVMe and AHCI disks, e1000e 
     '-device nvme,drive=disk1,serial=tiny',
     '-device ide-hd,drive=disk2,serial=debian12,bus=ide.1',
     '-device nvme,drive=disk4,serial=torpor-tool',
+    '-device nvme,drive=disk5,serial=torpor-bank',
     '-device usb-kbd,bus=usb.0',
   ]) {
     assert.ok(text.split('\n').includes(line), line);

@@ -8,6 +8,8 @@ import { GATEWAY, planAddress } from './qemu-arguments.ts';
 
 /** The tool disk's serial number, which the initramfs looks for. */
 export const TOOL_DISK = 'torpor-tool';
+/** The bank disk's serial number; home mounts it at /var/lib/torpor/bank. */
+export const BANK_DISK = 'torpor-bank';
 /** Where home keeps what it boots the other OSes from. */
 const BOOT_DIRECTORY = '/boot/torpor';
 
@@ -26,6 +28,8 @@ export interface MachineParts {
   /** The kernel arguments that make home keep the memory plan's ranges free. */
   readonly planArguments: readonly string[];
   readonly toolImage: string;
+  /** The machine's own bank disk; null when it has none. */
+  readonly bankDisk: string | null;
   readonly sshKey: string;
   /** Home first, as in the configuration. */
   readonly files: readonly OsFiles[];
@@ -44,6 +48,7 @@ export function planMachine(config: LabConfig, parts: MachineParts): MachineSpec
       initrd,
       memoryBytes: os.memoryBytes,
       kernelArguments: [
+        ...(number === 0 ? planHomeArguments(parts) : []),
         ...planKernelArguments(os, number, disk !== null),
         ...(number === 0 ? parts.planArguments : []),
       ],
@@ -59,6 +64,10 @@ export function planMachine(config: LabConfig, parts: MachineParts): MachineSpec
   });
   const toolBus = config.firmware === 'uefi' ? 'nvme' : 'virtio';
   const tool: DiskSpec = { os: null, serial: TOOL_DISK, path: parts.toolImage, bus: toolBus, readOnly: true };
+  const bank: DiskSpec[] =
+    parts.bankDisk === null
+      ? []
+      : [{ os: null, serial: BANK_DISK, path: parts.bankDisk, bus: toolBus, readOnly: false }];
   const { accel, uefi, memoryBytes, sshKey } = parts;
   return {
     version: 1,
@@ -68,7 +77,7 @@ export function planMachine(config: LabConfig, parts: MachineParts): MachineSpec
     cpus: config.cpus,
     memoryBytes,
     sshKey,
-    disks: [...own, tool],
+    disks: [...own, tool, ...bank],
     oses,
   };
 }
@@ -77,6 +86,11 @@ export function planMachine(config: LabConfig, parts: MachineParts): MachineSpec
 function chooseBus(config: LabConfig, osNumber: number): DiskSpec['bus'] {
   if (config.firmware === 'bios') return 'virtio';
   return osNumber % 2 === 0 ? 'ahci' : 'nvme';
+}
+
+/** Home keeps the disks of all: it reads and writes those of the OSes that it saves and restores. */
+function planHomeArguments({ bankDisk }: MachineParts): string[] {
+  return bankDisk === null ? [] : ['torpor.disks=*', `torpor.bank=${BANK_DISK}`];
 }
 
 function planKernelArguments(os: OsConfig, number: number, hasDisk: boolean): string[] {

@@ -1,6 +1,7 @@
 import { stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TorporError } from '../../src/base/errors.ts';
+import { KIB } from '../../src/base/units.ts';
 import { runProcess } from '../build/run-process.ts';
 
 export interface AssembledDisk {
@@ -60,6 +61,16 @@ export async function makeDiskFromDirectory(
   await runProcess('mke2fs', [
     ...['-q', '-F', '-t', 'ext4', '-m', '0', '-L', label],
     ...['-E', 'lazy_itable_init=0,lazy_journal_init=0', '-d', source, outFile],
+  ]);
+}
+
+/** Makes a sparse ext4 image for a bank, which has few files: a small inode table, nothing left for later. */
+export async function makeBankDisk(outFile: string, sizeBytes: number): Promise<void> {
+  await writeFile(outFile, '');
+  await truncate(outFile, sizeBytes);
+  await runProcess('mke2fs', [
+    ...['-q', '-F', '-t', 'ext4', '-m', '0', '-L', 'torpor-bank', '-i', String(256 * KIB), '-J', 'size=32'],
+    ...['-E', 'lazy_itable_init=0,lazy_journal_init=0', outFile],
   ]);
 }
 

@@ -42,7 +42,10 @@ export function benchConfig(fillers: number): LabConfig {
 export function plainConfig(): LabConfig {
   const arguments_ = 'resume=/dev/vdc torpor.disks=swap';
   const os = renderOs(PAIR[0], '6.12', 'debian12', DEBIAN_MEMORY, arguments_);
-  return parseLabConfig(`[machine]\ncpus = 2\nhome = "${PAIR[0]}"\n${os}`, 'the plain machine of the bench');
+  return parseLabConfig(
+    `[machine]\ncpus = 2\nbank = false\nhome = "${PAIR[0]}"\n${os}`,
+    'the plain machine of the bench',
+  );
 }
 
 function renderOs(name: string, kernel: string, root: string, memory: string, args = ''): string {
