@@ -68,8 +68,7 @@ crash:
 	je	take_crash_slot
 	cmpq	$0, CONTROL_CAN_WAKE(%r12)
 	jne	wake_boot_processor
-	movq	$1, CONTROL_WRONG_PROCESSOR(%r12)
-	jmp	take_crash_slot
+	jmp	reset				# an OS entered here would get no interrupt of a device
 leave_for_good:
 	movq	$STATE_EMPTY, RECORD_STATE(%r13)
 	movq	$0, RECORD_ENTRY(%r13)
@@ -85,7 +84,7 @@ take_crash_slot:
 	incq	%rcx
 	cmpq	$MAX_SLOTS, %rcx
 	jb	2b
-reset:						# nobody is left to run
+reset:						# nobody is left who could run
 	movw	$0xcf9, %dx			# reset control register of the chipset
 	movb	$6, %al
 	outb	%al, %dx

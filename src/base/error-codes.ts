@@ -56,10 +56,6 @@ export const ERROR_CODES = {
   E_OS_EMPTY: { exit: 'state', meaning: 'The slot of the OS holds nothing.' },
   E_OS_CRASHED: { exit: 'state', meaning: 'The OS has crashed.' },
   E_OS_STATE: { exit: 'state', meaning: 'The OS is not in a state that allows this.' },
-  E_WRONG_PROCESSOR: {
-    exit: 'state',
-    meaning: 'After a crash the machine runs on another than its boot processor, so it cannot switch.',
-  },
   E_NO_SLOT: { exit: 'state', meaning: 'No slot is free or large enough.' },
   E_BUSY: { exit: 'state', meaning: 'Another command is changing the machine.' },
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';
-import { defineStruct, text, u8, u16, u32, u64 } from './struct.ts';
+import { bytes, defineStruct, text, u8, u16, u32, u64 } from './struct.ts';
 
 const SAMPLE = defineStruct('sample', 32, {
   kind: u8(0),
@@ -75,6 +75,17 @@ test('a text fills its field, or a shorter one replaces it wholly; a longer one 
   assert.equal(SAMPLE.decode(bytes).name, 'x');
   assert.throws(() => SAMPLE.encodeInto(bytes, { name: 'äöüäö' }), RangeError);
   assert.equal(SAMPLE.decode(bytes).name, 'x');
+});
+
+test('bytes are copied out and in; another length is refused', () => {
+  const RAW = defineStruct('raw', 8, { id: bytes(2, 4) });
+  const area = new Uint8Array(8);
+  RAW.encodeInto(area, { id: Uint8Array.of(1, 2, 3, 4) });
+  assert.deepEqual([...area], [0, 0, 1, 2, 3, 4, 0, 0]);
+  const { id } = RAW.decode(area);
+  area.fill(9);
+  assert.deepEqual([...id], [1, 2, 3, 4]);
+  assert.throws(() => RAW.encodeInto(area, { id: Uint8Array.of(1) }), RangeError);
 });
 
 test('refuses bytes that do not hold the structure', () => {

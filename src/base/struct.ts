@@ -43,6 +43,21 @@ export const u16 = (offset: number): Field<number> => ({ offset, codec: U16 });
 export const u32 = (offset: number): Field<number> => ({ offset, codec: U32 });
 export const u64 = (offset: number): Field<bigint> => ({ offset, codec: U64 });
 
+/** Raw bytes; reading gives a copy, writing another length is a RangeError. */
+export function bytes(offset: number, sizeBytes: number): Field<Uint8Array> {
+  return {
+    offset,
+    codec: {
+      sizeBytes,
+      read: (view, at) => new Uint8Array(view.buffer, view.byteOffset + at, sizeBytes).slice(),
+      write(view, at, value) {
+        if (value.length !== sizeBytes) throw new RangeError(`${value.length} bytes are not ${sizeBytes}`);
+        new Uint8Array(view.buffer, view.byteOffset + at, sizeBytes).set(value);
+      },
+    },
+  };
+}
+
 /** A zero-padded UTF-8 text of at most `sizeBytes` bytes; writing a longer one is a RangeError. */
 export function text(offset: number, sizeBytes: number): Field<string> {
   return {

@@ -1,5 +1,4 @@
 import { TorporError } from '../base/errors.ts';
-import { requireBootProcessor } from '../engine/resident/jump.ts';
 import { loadLeaveImage } from '../engine/resident/kexec-images.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
@@ -15,7 +14,6 @@ const TERM_GRACE_MS = 5_000;
  * read-only by the kernel itself (sysrq u), and the kernel's normal kexec shutdown runs.
  */
 export function stopThisOs(sys: Sys, switchboard: Switchboard, next: number): never {
-  requireBootProcessor(switchboard);
   const self = switchboard.running();
   if (self.index === 0) {
     throw new TorporError(

@@ -38,12 +38,6 @@ for (const [name, state, code] of refused) {
   });
 }
 
-test('planSwitch() after a crash that left this OS on another processor is refused', () => {
-  const { switchboard, bytes } = machine();
-  CONTROL.encodeInto(bytes, { wrongProcessor: 1n }, OFFSET.control);
-  assert.ok(asTorporError(() => planSwitch(switchboard, 'debian12')).hint);
-});
-
 test('switchTo() reports the switch back, and notes both times', () => {
   const made = machine();
   const { sys, switchboard } = made;

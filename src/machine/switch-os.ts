@@ -1,6 +1,6 @@
 import { TorporError } from '../base/errors.ts';
 import { carryClock } from '../engine/resident/clock.ts';
-import { jump, requireBootProcessor } from '../engine/resident/jump.ts';
+import { jump } from '../engine/resident/jump.ts';
 import { reportSwitch, type SwitchReport } from '../engine/resident/switch-report.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
@@ -9,9 +9,8 @@ import { findResident } from './find-slot.ts';
 import { takeMessage } from './messages.ts';
 import { stopThisOs } from './stop-this-os.ts';
 
-/** The OS to switch to, checked. Throws E_OS_UNKNOWN, E_OS_RUNNING, E_OS_CRASHED, E_WRONG_PROCESSOR. */
+/** The OS to switch to, checked. Throws E_OS_UNKNOWN, E_OS_RUNNING, E_OS_CRASHED. */
 export function planSwitch(switchboard: Switchboard, name: string): SlotRecord {
-  requireBootProcessor(switchboard);
   const target = findResident(switchboard.records(), name);
   const facts = { name, slot: target.index, state: target.state };
   switch (target.state) {

@@ -143,8 +143,7 @@ export function modelTrampoline(
   CONTROL.encodeInto(bytes, how, OFFSET.control);
   const isElsewhere =
     leaver.apicId !== undefined && BigInt(leaver.apicId) !== BigInt.asUintN(32, control.bootApicId);
-  if (leaver.mode === 'crash' && isElsewhere && control.canWake === 0n)
-    CONTROL.encodeInto(bytes, { wrongProcessor: 1n }, OFFSET.control);
+  if (leaver.mode === 'crash' && isElsewhere && control.canWake === 0n) return null;
   if (next === undefined) return null;
   const record = RECORD.decode(bytes, at(Number(next)));
   const now = {

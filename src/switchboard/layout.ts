@@ -1,4 +1,4 @@
-import { defineStruct, text, u32, u64 } from '../base/struct.ts';
+import { bytes, defineStruct, text, u32, u64 } from '../base/struct.ts';
 import { KIB, MIB } from '../base/units.ts';
 
 /** Where everything stands in the switchboard. docs/formats/switchboard.md explains each field. */
@@ -46,7 +46,7 @@ export const HEADER = defineStruct('switchboard.header', HEADER_CHECKED_BYTES, {
   homeBootId: text(40, 40),
 });
 
-export const CONTROL = defineStruct('switchboard.control', 112, {
+export const CONTROL = defineStruct('switchboard.control', 104, {
   current: u64(0),
   target: u64(8),
   crashSlot: u64(16),
@@ -59,8 +59,7 @@ export const CONTROL = defineStruct('switchboard.control', 112, {
   tscExit: u64(72),
   bootApicId: u64(80),
   canWake: u64(88),
-  wrongProcessor: u64(96),
-  leaveRealtimeMs: u64(104),
+  leaveRealtimeMs: u64(96),
 });
 
 /** First byte of a record's checksummed part; the part before it is live. */
@@ -82,6 +81,8 @@ export const RECORD = defineStruct('switchboard.record', RECORD_BYTES, {
   name: text(96, 32),
   kernelRelease: text(128, 64),
   bootId: text(192, 40),
+  snapshotId: bytes(232, 16),
+  generation: u32(248),
   crc: u32(RECORD_CRC_OFFSET),
 });
 

@@ -22,6 +22,7 @@ const DESCRIPTION: SlotDescription = {
   name: 'debian-13',
   kernelRelease: '6.12.0-torpor',
   bootId: 'd9c1b5a4-1111-4222-8333-444455556666',
+  snapshot: { id: '00112233445566778899aabbccddeeff', generation: 3 },
 };
 type Raw = Parameters<typeof RECORD.encodeInto>[1];
 
@@ -43,7 +44,15 @@ function seal(bytes: Uint8Array): void {
 test('a record gives back what was written', () => {
   const expected = { ...DESCRIPTION, index: SLOT, state: 'parked', entry: 0x4000_1234, argument: 0 };
   assert.deepEqual(decodeRecord(recordWith({}), SLOT), expected);
-  const bare = { low: null, vmcoreinfo: null, sinceMs: 0, joined: false, crashArmed: true, name: '' };
+  const bare = {
+    low: null,
+    vmcoreinfo: null,
+    sinceMs: 0,
+    joined: false,
+    crashArmed: true,
+    name: '',
+    snapshot: null,
+  };
   const bytes = recordWith({});
   writeDescription(bytes, SLOT, { ...DESCRIPTION, ...bare });
   assert.deepEqual(decodeRecord(bytes, SLOT), { ...expected, ...bare });

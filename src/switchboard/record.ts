@@ -35,6 +35,16 @@ export interface SlotRecord {
   readonly name: string;
   readonly kernelRelease: string;
   readonly bootId: string;
+  /** The snapshot that this OS was last saved to or restored from; null when there is none. */
+  readonly snapshot: SnapshotOrigin | null;
+}
+
+/** Which snapshot, and which one of its restores. */
+export interface SnapshotOrigin {
+  /** 32 hexadecimal digits, as in the bank. */
+  readonly id: string;
+  /** How often the snapshot had been restored when this OS came out of it; 0: it was saved there. */
+  readonly generation: number;
 }
 
 /** The part of a record that is not written by the trampoline. */
@@ -45,6 +55,7 @@ export const HOME_MEMORY: PhysRange = { start: physAddr(0), end: physAddr(PHYS_A
 const STATE_NAMES = Object.keys(STATE) as SlotState[];
 /** Kernels write one page; a larger note is none (src/kernel/vmcoreinfo.ts). */
 const MAX_VMCOREINFO_BYTES = 64 * KIB;
+const NO_SNAPSHOT = '00'.repeat(RECORD.fields.snapshotId.codec.sizeBytes);
 /** The last millisecond of ECMAScript's Date. */
 const MAX_TIME_MS = 8.64e15;
 
@@ -118,6 +129,9 @@ export function decodeRecord(switchboard: Uint8Array, slot: number): SlotRecord 
     name: raw.name,
     kernelRelease: raw.kernelRelease,
     bootId: raw.bootId,
+    snapshot: raw.snapshotId.every((byte) => byte === 0)
+      ? null
+      : { id: Buffer.from(raw.snapshotId).toString('hex'), generation: raw.generation },
   };
 }
 
@@ -142,6 +156,8 @@ export function writeDescription(switchboard: Uint8Array, slot: number, descript
     name: description.name,
     kernelRelease: description.kernelRelease,
     bootId: description.bootId,
+    snapshotId: Buffer.from(description.snapshot?.id ?? NO_SNAPSHOT, 'hex'),
+    generation: description.snapshot?.generation ?? 0,
   });
   RECORD.encodeInto(bytes, { crc: staticCrc(bytes) });
 }

@@ -86,7 +86,6 @@ test('a new switchboard has home running and empty slots', () => {
       previous: 0,
       mode: null,
       refused: false,
-      wrongProcessor: false,
     },
     ...{ tscLeave: 0n, leaveRealtimeMs: 0, tscEnter: 0n, tscExit: 0n },
   });

@@ -49,8 +49,6 @@ export interface ControlState {
   /** Null before the first jump. */
   readonly mode: LeaveMode | null;
   readonly refused: boolean;
-  /** After a panic on another processor that the boot processor could not be woken for. */
-  readonly wrongProcessor: boolean;
   readonly tscLeave: bigint;
   /** The leaver's wall clock at `tscLeave`, ms since 1970. */
   readonly leaveRealtimeMs: number;
@@ -61,23 +59,45 @@ export interface ControlState {
 /** The shared memory of all OSes of a machine: a checked view, never a copy. */
 export class Switchboard {
   readonly base: PhysAddr;
-  readonly plan: MemoryPlan;
-  readonly firmware: FirmwareMap;
-  readonly homeBootId: string;
-  readonly slots: number;
+  readonly #region: MappedRegion;
   readonly #bytes: Uint8Array;
+  #plan: MemoryPlan = { switchboard: HOME_MEMORY, slots: [] };
+  #firmware: FirmwareMap = [];
+  #homeBootId = '';
+  #slots = 0;
 
   private constructor(region: MappedRegion) {
-    const bytes = region.bytes;
-    const header = checkHeader(bytes, region.range.start);
-    const json = readBlock(area(bytes, OFFSET.plan, PLAN_BLOCK_BYTES), 'plan');
-    const block = decodePlanBlock(json, region.range, header.slots);
-    this.#bytes = bytes;
+    this.#region = region;
+    this.#bytes = region.bytes;
     this.base = region.range.start;
-    this.plan = block.plan;
-    this.firmware = block.firmware;
-    this.homeBootId = header.homeBootId;
-    this.slots = header.slots;
+    this.reload();
+  }
+
+  get plan(): MemoryPlan {
+    return this.#plan;
+  }
+  get firmware(): FirmwareMap {
+    return this.#firmware;
+  }
+  get homeBootId(): string {
+    return this.#homeBootId;
+  }
+  get slots(): number {
+    return this.#slots;
+  }
+
+  /**
+   * Reads header and plan again: an OS that comes out of a bank may find another start of home, and
+   * another plan, than those it was parked under. Throws E_SWITCHBOARD_*.
+   */
+  reload(): void {
+    const header = checkHeader(this.#bytes, this.base);
+    const json = readBlock(area(this.#bytes, OFFSET.plan, PLAN_BLOCK_BYTES), 'plan');
+    const block = decodePlanBlock(json, this.#region.range, header.slots);
+    this.#plan = block.plan;
+    this.#firmware = block.firmware;
+    this.#homeBootId = header.homeBootId;
+    this.#slots = header.slots;
   }
 
   /** A view of the switchboard in `region`; everything is checked. Throws E_SWITCHBOARD_*. */
@@ -116,7 +136,7 @@ export class Switchboard {
       OFFSET.control,
     );
     writeBlock(area(bytes, OFFSET.plan, PLAN_BLOCK_BYTES), encodePlanBlock(content));
-    const blank = { vmcoreinfo: null, joined: false, crashArmed: false };
+    const blank = { vmcoreinfo: null, joined: false, crashArmed: false, snapshot: null };
     writeDescription(bytes, 0, {
       ...blank,
       ...home,
@@ -175,7 +195,6 @@ export class Switchboard {
       previous: slot('previous'),
       mode: modes.find((name) => LEAVE_MODE[name] === mode) ?? null,
       refused: below('refusal', 2) === 1,
-      wrongProcessor: below('wrongProcessor', 2) === 1,
       tscLeave: raw.tscLeave,
       leaveRealtimeMs: below('leaveRealtimeMs', Number.MAX_SAFE_INTEGER),
       tscEnter: raw.tscEnter,
@@ -208,6 +227,11 @@ export class Switchboard {
     writeLive(this.#bytes, slot, { state: 'loaded', entry, argument });
   }
 
+  /** Makes an empty slot one whose OS is parked. Its memory has been filled before. */
+  setParked(slot: number, entry: PhysAddr, argument: PhysAddr): void {
+    writeLive(this.#bytes, slot, { state: 'parked', entry, argument });
+  }
+
   /** Forgets what a slot holds. */
   setEmpty(slot: number, sinceMs: number): void {
     writeLive(this.#bytes, slot, { state: 'empty' });
@@ -218,6 +242,7 @@ export class Switchboard {
       vmcoreinfo: null,
       joined: false,
       crashArmed: false,
+      snapshot: null,
     };
     this.describe(slot, { ...nobody, sinceMs });
     this.writeMailbox(slot, null);

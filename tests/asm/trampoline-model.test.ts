@@ -31,7 +31,6 @@ test('on any switchboard the machine code does what its model does, and writes n
       refusal: word,
       bootApicId: fc.bigInt(0n, 3n),
       canWake: fc.bigInt(0n, 1n),
-      wrongProcessor: word,
     }),
     slot: fc.nat(MAX_SLOTS - 1),
     mode: fc.constantFrom('park' as const, 'leave' as const, 'crash' as const),

@@ -22,6 +22,12 @@ const GARBAGE = 0xdead_beef_0bad_cafen;
 const KERNEL_STACK = 0x7000_0000;
 const STUB = 0x6000_0000;
 
+/** What the trampoline writes to ports when nobody is left who could run. */
+export const RESET = [
+  { port: 0xcf9, value: 6 },
+  { port: 0x64, value: 0xfe },
+];
+
 export interface Run {
   readonly cpu: X86;
   /** Null when the processor halted. */

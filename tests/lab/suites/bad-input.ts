@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { ErrorCodeName } from '../../../src/base/error-codes.ts';
+import { decodeBzImage } from '../../../src/kernel/bzimage.ts';
 import { type Lab, requireRefusal } from '../fixture.ts';
 import { labTest, type Suite } from '../lab-test.ts';
 import { verifyOses, watchOs } from '../witnesses.ts';
@@ -56,10 +58,14 @@ async function withFreeSlot(lab: Lab, action: (kernel: string) => Promise<void>)
 }
 
 async function badKernels(lab: Lab): Promise<void> {
+  // Its payload cannot be decompressed, so that the file beside it has to say what the kernel can.
+  const { payloadOffset } = decodeBzImage(readFileSync(lab.machine.spec.oses[1]!.kernel));
   await withFreeSlot(lab, async (kernel) => {
     await lab.sh(`cd ${PLACE}; : >empty; head -c 300000 /dev/urandom >noise; head -c 200000 ${kernel} >short
       cp ${kernel} old; printf '\\0\\0' | dd of=old bs=1 seek=${XLOADFLAGS} conv=notrunc 2>/dev/null
-      cp ${kernel} vmlinuz-stock; printf 'CONFIG_X86_64=y\\n# CONFIG_KEXEC_JUMP is not set\\n' >config-stock`);
+      cp ${kernel} vmlinuz-stock
+      dd if=/dev/zero of=vmlinuz-stock bs=1 seek=${payloadOffset} count=4 conv=notrunc 2>/dev/null
+      printf 'CONFIG_X86_64=y\\n# CONFIG_KEXEC_JUMP is not set\\n' >config-stock`);
     await refuseBoot(lab, { kernel: `${PLACE}/missing` }, 'E_FILE', /ENOENT/);
     await refuseBoot(lab, { kernel: PLACE }, 'E_FILE', /EISDIR/);
     await refuseBoot(lab, { kernel: `${PLACE}/empty` }, 'E_NOT_BZIMAGE', /bzImage/);
