@@ -89,8 +89,32 @@ export class KernelAddressSpace {
     return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
   }
 
+  /**
+   * As readVirtual, for much memory that is looked at once: translations are not kept, large pages are
+   * read whole, and the bytes are a copy that starts at a multiple of 8.
+   */
+  readVirtualOnce(address: bigint, sizeBytes: number): Uint8Array | null {
+    const copy = new Uint8Array(sizeBytes);
+    let done = 0;
+    while (done < sizeBytes) {
+      const leaf = this.#findLeaf(address + BigInt(done));
+      if (leaf === null) return null;
+      const piece = this.#readPhysical(leaf.address, Math.min(sizeBytes - done, leaf.restBytes));
+      if (piece === null) return null;
+      copy.set(piece, done);
+      done += piece.byteLength;
+    }
+    return copy;
+  }
+
   /** The physical address of the 4 KiB page that holds `address`. */
   #walk(address: bigint): PhysAddr | null {
+    const leaf = this.#findLeaf(address);
+    return leaf === null ? null : physAddr(leaf.address - (leaf.address % PAGE_BYTES));
+  }
+
+  /** Where `address` lies, and how many bytes from there on the same page, small or large, holds. */
+  #findLeaf(address: bigint): { address: PhysAddr; restBytes: number } | null {
     const addressBits = Number(PAGE_BITS + this.#levels * INDEX_BITS);
     if (BigInt.asIntN(addressBits, address) !== BigInt.asIntN(64, address)) return null;
     let table = this.#root;
@@ -106,7 +130,8 @@ export class KernelAddressSpace {
       if (isLeaf && level > 3n) return null;
       if (isLeaf) {
         const inside = (1n << shift) - 1n;
-        return physAddr((frame & ~inside) | (address & inside & FRAME_MASK));
+        const offset = address & inside;
+        return { address: physAddr((frame & ~inside) | offset), restBytes: Number(inside + 1n - offset) };
       }
       table = physAddr(frame);
     }
