@@ -13,6 +13,8 @@ const pongSchema = z.looseObject({
   bootId: z.string(),
   /** The last arrival in this OS, so that a lost event loses nothing. */
   lastSwitch: switchReportSchema.nullish(),
+  /** Ids of the programs that run for the host. */
+  running: z.array(z.int()).default([]),
 });
 export type Pong = z.infer<typeof pongSchema>;
 
@@ -37,6 +39,10 @@ export interface ExecOptions {
   /** Gets the output as it comes. */
   readonly onOutput?: (bytes: Buffer, stream: 1 | 2) => void;
   readonly signal?: AbortSignal;
+  /** Aborted: the program goes on, its end is of no interest any more. */
+  readonly forget?: AbortSignal;
+  /** Called once with the request's id. */
+  readonly onId?: (id: number) => void;
 }
 
 /** Asks the running OS who it is. */
@@ -66,7 +72,9 @@ export async function execInOs(
       },
       onId: (given) => {
         id = given;
+        options.onId?.(given);
       },
+      ...(options.forget === undefined ? {} : { signal: options.forget }),
     },
   );
   options.signal?.addEventListener('abort', () => {

@@ -7,6 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { type AgentMessage, type AgentRequest, encodeLine, LineDecoder } from '../../src/agent/protocol.ts';
 import { execInOs, pingAgent, switchOs } from './agent-calls.ts';
 import { type AgentClient, openAgent } from './agent-client.ts';
+import { execAway } from './exec-away.ts';
 
 type Say = (message: AgentMessage | string) => void;
 const REPORT = {
@@ -109,6 +110,43 @@ test('switchOs() finds a lost arrival by asking', async (t) => {
     say({ id, ok: { os: pings === 1 ? 'a' : 'b', bootId: 'x', lastSwitch: REPORT } });
   });
   assert.deepEqual((await switchOs(agent, 'b', { pollMs: 50 })).report, REPORT);
+});
+
+test('execAway() ends when the target runs, and when the program fails', async (t) => {
+  const agent = await fakeOs(t, (request, say) => {
+    const { id } = request;
+    if (request.op === 'ping') return say({ id, ok: { os: 'b', bootId: 'x', running: [] } });
+    say({ id, ack: true });
+    if (request.op !== 'exec') return;
+    if (request.argv[0] === 'fail') return say({ id, ok: { exit: 4 } });
+    say({ event: 'arrived', os: 'c', report: REPORT });
+    if (request.argv[0] === 'go') say({ event: 'arrived', os: 'b', report: REPORT });
+  });
+  assert.equal(await execAway(agent, ['go'], 'b'), null);
+  assert.equal(await execAway(agent, ['lose the event'], 'b', { pollMs: 30 }), null);
+  assert.equal((await execAway(agent, ['fail'], 'b'))?.exit, 4);
+});
+
+test('execAway() into the OS itself waits until the program is gone or ends', async (t) => {
+  let restored = false;
+  let running: number[] = [];
+  const agent = await fakeOs(t, (request, say) => {
+    const { id } = request;
+    if (request.op === 'ping') return say({ id, ok: { os: 'a', bootId: 'x', running } });
+    say({ id, ack: true });
+    if (request.op !== 'exec') return;
+    running = [id];
+    say({ event: 'arrived', os: 'a', report: REPORT });
+    setTimeout(() => {
+      if (request.argv[0] === 'refused') return say({ id, ok: { exit: 1 } });
+      restored = true;
+      running = [];
+      say({ event: 'arrived', os: 'a', report: REPORT });
+    }, 60);
+  });
+  assert.equal((await execAway(agent, ['refused'], 'a'))?.exit, 1);
+  assert.equal(await execAway(agent, ['restore'], 'a'), null);
+  assert.ok(restored);
 });
 
 test('a call ends when its time is up, or when the machine goes', async (t) => {

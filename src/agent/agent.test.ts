@@ -54,7 +54,7 @@ test('an agent says that it is up, and answers a ping', async () => {
   const identity = { os: 'monitor', bootId: FAKE_BOOT_ID };
   assert.deepEqual(received, [{ event: 'up', ...identity }]);
   say({ id: 7, op: 'ping' });
-  assert.deepEqual(await answer(7), { id: 7, ok: { ...identity, lastSwitch: null } });
+  assert.deepEqual(await answer(7), { id: 7, ok: { ...identity, lastSwitch: null, running: [] } });
   assert.deepEqual(received[1], { id: 7, ack: true });
 });
 

@@ -1,8 +1,9 @@
 import { TorporError } from '../base/errors.ts';
 import { withMachineLock } from '../machine/lock.ts';
 import { readLastSwitch } from '../machine/status.ts';
-import { planSwitch, switchTo } from '../machine/switch-os.ts';
+import { planSwitch } from '../machine/switch-os.ts';
 import { bootId } from '../machine/this-os.ts';
+import { switchTo } from '../machine/travel.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
 import { runProgram } from './exec.ts';
@@ -67,7 +68,14 @@ export class Agent {
     const { id } = request;
     switch (request.op) {
       case 'ping':
-        return this.#send({ id, ok: { ...this.#identity(), lastSwitch: readLastSwitch(this.#switchboard) } });
+        return this.#send({
+          id,
+          ok: {
+            ...this.#identity(),
+            lastSwitch: readLastSwitch(this.#switchboard),
+            running: [...this.#running.keys()],
+          },
+        });
       case 'cancel':
         this.#running.get(request.of)?.abort();
         return this.#send({ id, ok: {} });

@@ -42,7 +42,7 @@ export const wireErrorSchema = z.object({
 
 export const messageSchema = z.union([
   z.object({ id, ack: z.literal(true) }),
-  /** ping: {os, bootId, lastSwitch}; exec: {exit, signal, outBytes, errBytes} */
+  /** ping: {os, bootId, lastSwitch, running}; exec: {exit, signal, outBytes, errBytes} */
   z.object({ id, ok: z.record(z.string(), z.unknown()) }),
   z.object({ id, error: wireErrorSchema }),
   z.object({ id, out: z.string(), stream: z.union([z.literal(1), z.literal(2)]) }),
