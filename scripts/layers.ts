@@ -38,6 +38,11 @@ export const LAYERS: readonly Layer[] = [
     },
   },
   {
+    name: 'bank',
+    folder: 'src/bank',
+    mayImport: { base: TERMS, sys: 'its files are in a Storage' },
+  },
+  {
     name: 'engine',
     folder: 'src/engine',
     mayImport: {
@@ -152,6 +157,7 @@ function everyLayerOfSrc(why: string): Record<string, string> {
     'memory',
     'kernel',
     'switchboard',
+    'bank',
     'engine',
     'machine',
     'doctor',

@@ -22,6 +22,10 @@ export const ERROR_CODES = {
     exit: 'machine',
     meaning: 'Kernels of one machine must all use 4-level or all 5-level paging.',
   },
+  E_OTHER_MACHINE: {
+    exit: 'machine',
+    meaning: 'The snapshot belongs to another machine, or this one has changed since.',
+  },
   E_NO_PLAN: { exit: 'machine', meaning: 'No memory plan is in force on this machine.' },
 
   E_FILE: { exit: 'input', meaning: 'A file cannot be read.' },
@@ -57,6 +61,16 @@ export const ERROR_CODES = {
   E_OS_CRASHED: { exit: 'state', meaning: 'The OS has crashed.' },
   E_OS_STATE: { exit: 'state', meaning: 'The OS is not in a state that allows this.' },
   E_NO_SLOT: { exit: 'state', meaning: 'No slot is free or large enough.' },
+  E_DISK_MISSING: { exit: 'state', meaning: 'A disk that an OS needs is not there.' },
+  E_DISK_IN_USE: { exit: 'state', meaning: 'A disk is in use by another OS.' },
+  E_DISK_CHANGED: {
+    exit: 'state',
+    meaning: 'A disk is not the one, or no longer in the state, that the snapshot belongs to.',
+  },
+  E_RESTORE_UNFINISHED: {
+    exit: 'state',
+    meaning: 'A restore of this OS was interrupted; its memory and disks are not whole.',
+  },
   E_BUSY: { exit: 'state', meaning: 'Another command is changing the machine.' },
 
   E_FREEZE_REFUSED: {
@@ -74,6 +88,22 @@ export const ERROR_CODES = {
   E_MAILBOX: { exit: 'damaged', meaning: 'A mailbox message is malformed.' },
   E_REGISTRY: { exit: 'damaged', meaning: 'The registry of OSes is malformed.' },
 
+  E_NO_BANK: { exit: 'input', meaning: 'There is no bank at the place that was named.' },
+  E_BANK_FORMAT: { exit: 'input', meaning: 'The bank has another format or version than this Torpor reads.' },
+  E_BANK_DAMAGED: { exit: 'damaged', meaning: 'A blob of the bank is missing, cut short or changed.' },
+  E_BANK_BUSY: { exit: 'state', meaning: 'Another process writes to the bank.' },
+  E_BANK_FULL: { exit: 'machine', meaning: 'The filesystem of the bank has no room left.' },
+  E_BANK_KEY: { exit: 'input', meaning: 'The bank is encrypted and the key is missing, wrong or damaged.' },
+  E_BANK_LIMIT: { exit: 'usage', meaning: 'A snapshot is larger than the format of the bank allows.' },
+  E_NO_SNAPSHOT: { exit: 'state', meaning: 'The bank has no such snapshot, or several that the text could mean.' },
+  E_SNAPSHOT_EXISTS: { exit: 'state', meaning: 'The bank has a snapshot of that name already.' },
+
+  E_RESTORE_DIFFERS: {
+    exit: 'damaged',
+    meaning: 'What a restore has written is not what the snapshot holds.',
+  },
+
+  E_NO_ANSWER: { exit: 'timeout', meaning: 'Home came back without an answer to what it was asked for.' },
   E_TIMEOUT: { exit: 'timeout', meaning: 'Something did not answer in time.' },
 
   E_LAB_MISSING: { exit: 'lab', meaning: 'A program or package that the lab needs is missing.' },
