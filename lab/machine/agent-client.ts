@@ -194,7 +194,7 @@ function noAnswer(call: Call, timeoutMs: number): TorporError {
 }
 
 /** An error that an OS of the lab reported, with its own code, facts and hint. */
-function errorFromWire(wire: Extract<AgentMessage, { error: object }>['error']): TorporError {
+export function errorFromWire(wire: Extract<AgentMessage, { error: object }>['error']): TorporError {
   const known = Object.hasOwn(ERROR_CODES, wire.code);
   return new TorporError(known ? (wire.code as ErrorCodeName) : 'E_LAB_COMMAND', wire.message, {
     facts: known ? wire.facts : { ...wire.facts, code: wire.code },

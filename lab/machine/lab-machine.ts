@@ -11,6 +11,14 @@ import {
   switchOs,
 } from './agent-calls.ts';
 import { type AgentClient, openAgent } from './agent-client.ts';
+import {
+  enterSnapshot,
+  type Printed,
+  type RestoreOptions,
+  restoreSnapshot,
+  type SnapshotOptions,
+  takeSnapshot,
+} from './bank-calls.ts';
 import { collectEvidence } from './evidence.ts';
 import { findFreePorts, isPortFree } from './free-ports.ts';
 import type { MachineSpec } from './machine-spec.ts';
@@ -122,6 +130,21 @@ export class LabMachine {
   async switchTo(os: string, options?: SwitchOptions): Promise<SwitchResult> {
     this.requireOs(os);
     return await switchOs(await this.#connect(), os, options);
+  }
+
+  /** Has the running OS save `os`, itself when null. Returns what `torpor snapshot --json` prints; throws what it says. */
+  async snapshot(os: string | null, options: SnapshotOptions = {}): Promise<Printed> {
+    return await takeSnapshot(await this.#connect(), os, options);
+  }
+
+  /** Has the running OS bring another one back to `OS@TAG`, and stay where it is. Throws what `torpor restore` says. */
+  async restore(reference: string, options: RestoreOptions = {}): Promise<Printed> {
+    return await restoreSnapshot(await this.#connect(), reference, options);
+  }
+
+  /** Brings an OS back to `OS@TAG` and waits until it answers; also the OS that runs. Throws what `torpor switch` says. */
+  async enter(reference: string, options: RestoreOptions = {}): Promise<Pong> {
+    return await enterSnapshot(await this.#connect(), reference, options);
   }
 
   async screenshot(file: string): Promise<void> {

@@ -3,6 +3,9 @@ import { GuestOs } from './guest-os.ts';
 import { type Facts, SurvivalError, type SurvivalProgram } from './program.ts';
 import { programsFor } from './registry.ts';
 
+/** Facts of a witness's programs at one moment. */
+export type Memory = ReadonlyMap<SurvivalProgram, Facts>;
+
 /** The programs of one OS in one of its lives, and what must be true of each. */
 export class Witness {
   readonly os: GuestOs;
@@ -44,6 +47,17 @@ export class Witness {
     await this.#each([...this.#facts.keys()], async (program) => {
       this.#facts.set(program, await program.verify(this.os, this.#facts.get(program)!));
     });
+  }
+
+  /** What is true of each program now, as far as it was looked at: a snapshot taken now holds it. */
+  remember(): Memory {
+    return new Map(this.#facts);
+  }
+
+  /** Its OS was set back to that moment: programs that were started later are gone, all others go on from there. */
+  rewind(memory: Memory): void {
+    this.#facts.clear();
+    for (const [program, facts] of memory) this.#facts.set(program, facts);
   }
 
   /** Has the programs end that have an orderly end, and checks what they leave behind. */
