@@ -59,7 +59,7 @@ test('planQemuArguments() of the default machine on BIOS', () => {
 -serial chardev:agent
 -chardev socket,id=qmp,path=/s/qmp.sock,server=on,wait=off
 -mon chardev=qmp,mode=control
--device bochs-display
+-device bochs-display,xres=800,yres=600
 -netdev user,id=net,hostfwd=tcp:127.0.0.1:2200-10.0.2.15:22,hostfwd=tcp:127.0.0.1:2201-10.0.2.16:22,hostfwd=tcp:127.0.0.1:2202-10.0.2.17:22,hostfwd=tcp:127.0.0.1:2203-10.0.2.18:22
 -device virtio-net-pci,netdev=net,romfile=
 -drive if=none,id=disk0,format=raw,${drive}=off,file=/s/disks/monitor.img
@@ -116,5 +116,6 @@ test('planHomeFiles() gives home one copy of each file and a registry entry that
   assert.equal(parse(text).slot, 2);
   const os = decodeEntry('debian12', text, path);
   assert.equal(os.memory, '512M');
+  assert.deepEqual(os.disks, [{ id: 'debian12', name: 'debian12', shared: false }]);
   assert.match(os.args, /torpor\.root=debian12 torpor\.name=debian12 torpor\.ip=10\.0\.2\.17\/24/);
 });

@@ -32,8 +32,9 @@ export function planQemuArguments(
     ...planSerialPort('agent', state.sockets.agent, state.agentLog),
     ['-chardev', `socket,id=qmp,path=${quote(state.sockets.qmp)},server=on,wait=off`],
     ['-mon', 'chardev=qmp,mode=control'],
-    // bochs-display: virtio-vga hung twice after a switch (research/spike.md).
-    ['-device', 'bochs-display'],
+    // bochs-display: virtio-vga does not come back after a switch (docs/decisions/0006-virtio-gpu.md). Every switch
+    // paints the screen anew, so it is a small one.
+    ['-device', 'bochs-display,xres=800,yres=600'],
     ...planNetwork(spec),
     ...planDisks(spec),
     ...(spec.firmware === 'uefi'

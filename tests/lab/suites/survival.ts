@@ -36,7 +36,7 @@ async function notice(lab: Lab): Promise<void> {
   const witness = await watchOs(lab, lab.home);
   await witness.verify();
   await lab.sh(
-    "kill -9 $(pgrep -f '[n]once.sh'); printf x | dd of=/run/survival/tmpfs-file bs=1 seek=5000 conv=notrunc",
+    "kill -9 $(ps | awk '/[n]once\\.sh/ { print $1 }') && printf x | dd of=/run/survival/tmpfs-file bs=1 seek=5000 conv=notrunc",
   );
   await assert.rejects(witness.verify(), ({ message }: Error) => {
     const named = [...message.matchAll(/^ {2}- ([\w-]+):/gm)].map(([, id]) => id);
