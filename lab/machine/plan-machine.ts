@@ -98,7 +98,7 @@ function planKernelArguments(os: OsConfig, number: number, hasDisk: boolean): st
     // The last console is /dev/console; the first has the screen.
     'console=tty0',
     'console=ttyS0,115200',
-    // PS/2 mouse resume costs 0.2 to 4.6 s per switch (research/spike.md).
+    // PS/2 mouse resume costs 0.2 to 4.6 s per switch (docs/real-machine.md).
     'i8042.noaux',
     // Kernel messages stay in the log; drawing and sending them takes longer than a switch.
     'quiet',
@@ -133,12 +133,14 @@ export function planHomeFiles(spec: MachineSpec): HomeFile[] {
     return known;
   };
   const entries = spec.oses.slice(1).map((os): HomeFile => {
+    const disks = spec.disks.filter((disk) => disk.os === os.name);
     const entry = {
       kernel: place(os.kernel, 'kernel'),
       ...(os.initrd === null ? {} : { initrd: place(os.initrd, 'initrd') }),
       memory: kernelSize(os.memoryBytes),
       slot: os.number,
       args: os.kernelArguments.join(' '),
+      ...(disks.length === 0 ? {} : { disks: disks.map(({ serial }) => ({ id: serial })) }),
     };
     return { to: `${REGISTRY_DIRECTORY}/${os.name}.toml`, mode: 0o644, text: `${stringify(entry)}\n` };
   });
