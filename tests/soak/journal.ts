@@ -45,6 +45,11 @@ export class Journal {
     this.#write(report);
   }
 
+  /** Any other event. */
+  note(event: object): void {
+    this.#write(event);
+  }
+
   #write(line: object): void {
     appendFileSync(this.path, `${JSON.stringify(line)}\n`);
   }

@@ -1,11 +1,19 @@
-/** `npm run soak -- switch`: see options.ts. Exit status 0 when nothing failed, 1 when something did. */
+/** `npm run soak -- switch`, `restore`, `bank-cuts`. Exit status 0 when nothing failed, 1 when something did. */
+import type { LabConfig } from '../../lab/config/lab-config.ts';
+import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import { reportFailure } from '../../src/cli/fail.ts';
 import { print, printJson } from '../../src/cli/output.ts';
 import { bringUp, locateTestLab, withoutLeftovers } from '../perf/lab-session.ts';
+import { bankSoakConfig } from './bank/config.ts';
+import { BANK_USAGE, parseBankOptions } from './bank/options.ts';
+import { renderBankSoak, reportBankSoak } from './bank/report.ts';
+import { runBankSoak } from './bank/run.ts';
 import { soakConfig } from './config.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { runSoak } from './run-soak.ts';
 import { renderSoak, reportSoak } from './soak-report.ts';
+
+const BANK_SOAKS = ['restore', 'bank-cuts'];
 
 const say = (text: string): void => {
   process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${text}\n`);
@@ -13,11 +21,37 @@ const say = (text: string): void => {
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.includes('--help')) {
-    print(USAGE);
+    print(`${USAGE}\n\n${BANK_USAGE}`);
     return 0;
   }
+  if (argv.some((word) => BANK_SOAKS.includes(word))) return await soakBank(argv);
   const options = parseOptions(argv);
-  const config = soakConfig(options.config);
+  return await onMachine(options, soakConfig(options.config), async (machine) => {
+    const result = await runSoak(machine, options, say);
+    const report = reportSoak(result, options.seed, machine.spec.accel === 'tcg');
+    if (options.json) printJson(report);
+    else print(renderSoak(report));
+    return result.failure === null;
+  });
+}
+
+async function soakBank(argv: readonly string[]): Promise<number> {
+  const options = parseBankOptions(argv);
+  return await onMachine(options, bankSoakConfig(options.config), async (machine) => {
+    const result = await runBankSoak(machine, options, say);
+    const report = reportBankSoak(result, options, machine.spec.accel === 'tcg');
+    if (options.json) printJson(report);
+    else print(renderBankSoak(report));
+    return result.failure === null;
+  });
+}
+
+/** A machine with all its OSes for `action`, which says whether all was well; then it ends in order. */
+async function onMachine(
+  options: { readonly seed: number; readonly keep: boolean },
+  config: LabConfig,
+  action: (machine: LabMachine) => Promise<boolean>,
+): Promise<number> {
   const state = locateTestLab('soak');
   say(`seed ${options.seed}; the machine is in ${state.directory}`);
   return await withoutLeftovers(
@@ -25,11 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
     async () => {
       const machine = await bringUp(config, state);
       try {
-        const result = await runSoak(machine, options, say);
-        const report = reportSoak(result, options.seed, machine.spec.accel === 'tcg');
-        if (options.json) printJson(report);
-        else print(renderSoak(report));
-        if (result.failure !== null) return 1;
+        if (!(await action(machine))) return 1;
         await machine.shutDown((step) => say(step));
         return 0;
       } finally {
