@@ -26,6 +26,14 @@ async function fakeOs(
   answer: (request: AgentRequest, say: Say) => void,
 ): Promise<AgentClient> {
   const path = join(mkdtempSync(join(tmpdir(), 'agent-')), 's');
+  return await fakeOsAt(path, t, answer);
+}
+
+async function fakeOsAt(
+  path: string,
+  t: TestContext,
+  answer: (request: AgentRequest, say: Say) => void,
+): Promise<AgentClient> {
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket);
@@ -36,7 +44,7 @@ async function fakeOs(
     });
   });
   await new Promise<void>((resolve) => server.listen(path, resolve));
-  const agent = await openAgent(path, 50);
+  const agent = await openAgent(path, { retryMs: 50 });
   t.after(() => {
     agent.close();
     for (const socket of sockets) socket.destroy();
@@ -44,6 +52,14 @@ async function fakeOs(
   });
   return agent;
 }
+
+test('one client at a time has the port; the next one waits, but not for ever', async (t) => {
+  const path = join(mkdtempSync(join(tmpdir(), 'agent-')), 's');
+  const first = await fakeOsAt(path, t, () => {});
+  await assert.rejects(openAgent(path, { patienceMs: 150 }), { code: 'E_LAB_BUSY' });
+  setTimeout(() => first.close(), 150);
+  (await openAgent(path, { patienceMs: 10_000 })).close();
+});
 
 test('execInOs() collects both streams and ignores noise on the line', async (t) => {
   const agent = await fakeOs(t, ({ id }, say) => {

@@ -1,5 +1,7 @@
 import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type AgentMessage,
   type AgentRequest,
@@ -13,6 +15,9 @@ import { TorporError } from '../../src/base/errors.ts';
 
 /** A request goes out again, with the same id, when it was not acknowledged within this time. */
 const RETRY_MS = 2_000;
+/** How long another command may keep the port, and how often that is looked at. */
+const PATIENCE_MS = 20_000;
+const POLL_MS = 100;
 
 export type AgentEvent = Extract<AgentMessage, { event: string }>;
 /** A request without its id. */
@@ -164,8 +169,34 @@ export class AgentClient {
   }
 }
 
-/** Connects to the agent port of the machine. Throws E_LAB_MACHINE. */
-export function openAgent(path: string, retryMs = RETRY_MS): Promise<AgentClient> {
+/**
+ * Connects to the agent port of the machine, which one client at a time can have. Throws
+ * E_LAB_MACHINE, and E_LAB_BUSY when another process keeps it for longer than `patienceMs`.
+ */
+export async function openAgent(
+  path: string,
+  { retryMs = RETRY_MS, patienceMs = PATIENCE_MS } = {},
+): Promise<AgentClient> {
+  const deadline = performance.now() + patienceMs;
+  while (await isTaken(path)) {
+    if (performance.now() > deadline) {
+      throw new TorporError('E_LAB_BUSY', 'another process talks to the lab machine', {
+        facts: { path },
+        hint: 'wait for the other `torpor lab` command, or end it',
+      });
+    }
+    await sleep(POLL_MS);
+  }
+  return await connectAgent(path, retryMs);
+}
+
+/** /proc/net/unix: the socket that QEMU accepted from a client has the path and state 3, connected. */
+async function isTaken(path: string): Promise<boolean> {
+  const sockets = await readFile('/proc/net/unix', 'utf8');
+  return sockets.split('\n').some((line) => line.endsWith(` ${path}`) && line.split(/\s+/)[5] === '03');
+}
+
+function connectAgent(path: string, retryMs: number): Promise<AgentClient> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => {

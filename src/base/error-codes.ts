@@ -109,6 +109,7 @@ export const ERROR_CODES = {
   E_LAB_MISSING: { exit: 'lab', meaning: 'A program or package that the lab needs is missing.' },
   E_LAB_BUILD: { exit: 'lab', meaning: 'Building a part of the lab failed.' },
   E_LAB_RUNNING: { exit: 'lab', meaning: 'The lab machine runs already.' },
+  E_LAB_BUSY: { exit: 'lab', meaning: 'Another process talks to the lab machine.' },
   E_LAB_DOWN: { exit: 'lab', meaning: 'The lab machine does not run.' },
   E_LAB_MACHINE: { exit: 'lab', meaning: 'The lab machine stopped or misbehaved.' },
   E_LAB_WRONG_OS: { exit: 'lab', meaning: 'Another OS than the named one runs now.' },
