@@ -13,6 +13,7 @@ const KERNEL_CALLS = 'calls the kernel through the interface Sys';
 export const LAYERS: readonly Layer[] = [
   { name: 'base', folder: 'src/base', mayImport: {} },
   { name: 'sys', folder: 'src/sys', mayImport: { base: TERMS } },
+  { name: 'filesystem', folder: 'src/filesystem', mayImport: { base: TERMS } },
   {
     name: 'memory',
     folder: 'src/memory',
@@ -62,6 +63,8 @@ export const LAYERS: readonly Layer[] = [
       memory: 'applies the memory plan',
       kernel: 'checks the kernel of an OS when it is registered',
       switchboard: 'the state of the OSes is in its records',
+      filesystem: 'leaves free blocks of a disk out of a snapshot',
+      bank: 'saves and restores OSes',
       engine: 'carries out the lifecycle of the OSes',
     },
   },
@@ -154,6 +157,7 @@ function everyLayerOfSrc(why: string): Record<string, string> {
   const names = [
     'base',
     'sys',
+    'filesystem',
     'memory',
     'kernel',
     'switchboard',

@@ -31,7 +31,7 @@ export function endRestore(bank: Bank): void {
 }
 
 /** Throws E_BANK_DAMAGED. */
-export function unfinishedRestore(bank: Bank): RestoreRecord | null {
+export function unfinishedRestore(bank: Pick<Bank, 'storage'>): RestoreRecord | null {
   const bytes = bank.storage.read(FILE);
   return bytes === null ? null : decodingBlob(bank.storage.place, FILE, () => decodeJson(schema, bytes));
 }

@@ -42,6 +42,10 @@ export const ERROR_CODES = {
   },
   E_FIRMWARE_MAP: { exit: 'input', meaning: 'A firmware map is malformed.' },
   E_VMCOREINFO: { exit: 'input', meaning: 'A VMCOREINFO note is malformed or lacks a field.' },
+  E_KERNEL_DATA: {
+    exit: 'input',
+    meaning: "The memory of a kernel does not hold what was looked for, or it is damaged.",
+  },
 
   E_PLAN_OVERLAP: { exit: 'usage', meaning: 'Two ranges of the memory plan overlap.' },
   E_PLAN_ALIGNMENT: { exit: 'usage', meaning: 'A range of the memory plan is not aligned.' },

@@ -25,6 +25,16 @@ function program(): Command {
     .addCommand(switchCommand())
     .addCommand(bootCommand())
     .addCommand(stopCommand())
+    .addCommand(
+      lazyCommand('snapshot', 'save an OS, memory and disks, as OS@TAG in the bank', async () => {
+        return (await import('./commands/snapshot.ts')).snapshotCommand();
+      }),
+    )
+    .addCommand(
+      lazyCommand('restore', 'bring an OS back to a snapshot', async () => {
+        return (await import('./commands/restore.ts')).restoreCommand();
+      }),
+    )
     .addCommand(showCommand())
     .addCommand(osCommand())
     .addCommand(

@@ -24,6 +24,7 @@ const OS: RegisteredOs = {
   kernel: file('bzImage', sampleBzImage()),
   initrd: file('initrd', INITRD),
   args: 'root=/dev/vda',
+  disks: [],
 };
 
 test('planBoot() chooses a slot and makes the command line, the own arguments last', () => {
@@ -117,7 +118,7 @@ test('loadSlot() writes the slot and its record, and last that it is loaded', ()
       joined: false,
     },
   );
-  assert.deepEqual(switchboard.readMailbox(1), { kind: 'return', to: 0 });
+  assert.deepEqual(switchboard.readMailbox(1), [{ kind: 'return', to: 0 }]);
 });
 
 test('loadSlot() that cannot map the slot leaves it empty', () => {

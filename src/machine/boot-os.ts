@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import type { RestoreRecord } from '../bank/snapshot.ts';
 import { TorporError } from '../base/errors.ts';
 import { kernelSize, MIB } from '../base/units.ts';
-import type { SwitchReport } from '../engine/resident/switch-report.ts';
 import { findAcpiRsdp } from '../kernel/acpi-rsdp.ts';
 import { type BzImage, decodeBzImage } from '../kernel/bzimage.ts';
 import { SLOT_HEADER_BYTES } from '../kernel/guest-memory-map.ts';
@@ -12,8 +12,9 @@ import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
 import { chooseSlot } from './find-slot.ts';
 import { leaveMessage } from './messages.ts';
+import { osOf } from './reference.ts';
 import type { RegisteredOs } from './registry.ts';
-import { switchTo } from './switch-os.ts';
+import { type Arrived, switchTo, type TravelOptions } from './travel.ts';
 
 /** Memory that each guest keeps for the page that a panic jumps to; the kernel aligns it to 16 MiB. */
 const CRASH_RESERVATION_BYTES = 16 * MIB;
@@ -37,7 +38,7 @@ export function planBoot(
   sys: Sys,
   switchboard: Switchboard,
   os: RegisteredOs,
-  options: { back?: boolean; extraArguments?: string } = {},
+  options: { back?: boolean; extraArguments?: string; unfinished?: RestoreRecord | null } = {},
 ): BootPlan {
   const records = switchboard.records();
   const resident = records.find((record) => record.state !== 'empty' && record.name === os.name);
@@ -50,6 +51,7 @@ export function planBoot(
           : `go there with \`torpor switch ${os.name}\``,
     });
   }
+  requireWhole(os.name, options.unfinished ?? null);
   const slot = chooseSlot(records, os);
   const kernelFile = readInput(os.kernel);
   const bzImage = decodeBzImage(kernelFile);
@@ -68,6 +70,20 @@ export function planBoot(
   });
   const returnTo = options.back === true ? switchboard.control().current : null;
   return { os, slot, commandLine, kernelVersion: bzImage.version, placed, returnTo };
+}
+
+/** Disks that a restore has written half are not started from. Throws E_RESTORE_UNFINISHED. */
+function requireWhole(name: string, unfinished: RestoreRecord | null): void {
+  if (unfinished === null || osOf(unfinished) !== name) return;
+  const { reference, startedMs } = unfinished;
+  throw new TorporError(
+    'E_RESTORE_UNFINISHED',
+    `the restore of ${reference} was interrupted: the disks of “${name}” are not whole`,
+    {
+      facts: { name, snapshot: reference, started: new Date(startedMs).toISOString() },
+      hint: `repeat it with \`torpor restore ${reference}\`, or restore another snapshot of “${name}”`,
+    },
+  );
 }
 
 /** A kernel that could be started but never come back is refused. Throws E_KERNEL_NO_JUMP, E_UNSOUND_KERNEL. */
@@ -112,10 +128,15 @@ function guestCommandLine(
  * Boots an OS as planned and enters it. Returns when somebody comes back to this OS. When this OS
  * cannot leave, the slot is empty again.
  */
-export function bootOs(sys: Sys, switchboard: Switchboard, plan: BootPlan): SwitchReport {
+export async function bootOs(
+  sys: Sys,
+  switchboard: Switchboard,
+  plan: BootPlan,
+  options: TravelOptions = {},
+): Promise<Arrived> {
   loadSlot(sys, switchboard, plan);
   try {
-    return switchTo(sys, switchboard, plan.slot.index);
+    return await switchTo(sys, switchboard, plan.slot.index, options);
   } catch (error) {
     if (switchboard.record(plan.slot.index).state === 'loaded')
       switchboard.setEmpty(plan.slot.index, Date.now());
@@ -142,6 +163,7 @@ export function loadSlot(sys: Sys, switchboard: Switchboard, plan: BootPlan): vo
     bootId: '',
     joined: false,
     crashArmed: false,
+    snapshot: null,
     vmcoreinfo: null,
     sinceMs: Date.now(),
   });

@@ -4,7 +4,7 @@ import { failure } from '../base/errors.fixture.ts';
 import { fakeMachine, park, setState } from '../switchboard/fake.ts';
 import { chooseSlot, findResident } from './find-slot.ts';
 
-const OS = { name: 'new', kernel: '/k', args: '' };
+const OS = { name: 'new', kernel: '/k', args: '', disks: [] };
 
 /** Slots of 64, 256 and 128 MiB; `parked` are taken. */
 function records(...parked: number[]) {

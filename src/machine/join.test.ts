@@ -149,24 +149,24 @@ test('a guest that the switchboard does not know of is refused', () => {
   failure('E_SWITCHBOARD_VALUE', () => joinMachine(sys, 'x'));
 });
 
-test('enterMachine() goes back to whoever booted this OS, once', () => {
+test('enterMachine() goes back to whoever booted this OS, once', async () => {
   const made = guest();
   const { sys, switchboard } = made;
-  switchboard.writeMailbox(2, { kind: 'return', to: 0 });
+  switchboard.writeMailbox(2, [{ kind: 'return', to: 0 }]);
   const steps: string[] = [];
   sys.onReboot = () => {
     steps.push(`jump to ${switchboard.control().target}`);
     leaveAndReturn(made, 0);
   };
-  enterMachine(sys, 'x', (_, self) => steps.push(`joined as ${self.name}`));
+  await enterMachine(sys, 'x', (_, self) => steps.push(`joined as ${self.name}`));
   assert.deepEqual(steps, ['joined as debian12', 'jump to 0']);
-  enterMachine(sys, 'x', () => {});
+  await enterMachine(sys, 'x', () => {});
   assert.equal(steps.length, 2);
 });
 
-test('enterMachine() without a message stays', () => {
+test('enterMachine() without a message stays', async () => {
   const made = guest();
   park(made, 1, 'other');
   made.sys.onReboot = () => assert.fail('no jump');
-  enterMachine(made.sys, 'x', () => {});
+  await enterMachine(made.sys, 'x', () => {});
 });

@@ -6,7 +6,7 @@ import { after, test } from 'node:test';
 import fc from 'fast-check';
 import { failure } from '../base/errors.fixture.ts';
 import { TorporError } from '../base/errors.ts';
-import { decodeEntry, Registry } from './registry.ts';
+import { decodeEntry, makeDisk, Registry } from './registry.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'torpor-registry-'));
 after(() => rmSync(root, { recursive: true }));
@@ -25,14 +25,15 @@ const FULL = {
   memory: '1G',
   slot: 2,
   args: 'root=/dev/vda quiet',
+  disks: [{ id: 'torpor-7', name: 'torpor-7', shared: false }],
 };
 
 test('what is added is listed in order, replaced and removed', () => {
   const { registry, directory } = open();
   assert.deepEqual(registry.list(), []);
   registry.add(FULL);
-  registry.add({ name: 'a', kernel: '/k', args: '' });
-  assert.deepEqual(registry.list(), [{ name: 'a', kernel: '/k', args: '' }, FULL]);
+  registry.add({ name: 'a', kernel: '/k', args: '', disks: [] });
+  assert.deepEqual(registry.list(), [{ name: 'a', kernel: '/k', args: '', disks: [] }, FULL]);
   assert.deepEqual(registry.get('debian-12'), FULL);
   registry.add({ ...FULL, memory: '2G' }, true);
   assert.equal(registry.get('debian-12').memory, '2G');
@@ -136,11 +137,43 @@ test('decodeEntry() answers any text with an entry or E_REGISTRY', () => {
 test('any entry that add() takes is read back as it was', () => {
   const { registry } = open();
   const text = unicode.map((value) => value.toWellFormed());
+  const id = fc.oneof(text, fc.constantFrom('/dev/vdb', 'PARTUUID=1-2', 'serial 7'));
+  const disk = fc.record({ id: id.filter((value) => value !== ''), shared: fc.boolean() });
+  const disks = fc
+    .array(disk, { maxLength: 4 })
+    .map((all) => all.map((one, at) => ({ ...one, name: `disk${at}` })));
   fc.assert(
-    fc.property(fc.record({ kernel: text, initrd: text, args: text }), (fields) => {
+    fc.property(fc.record({ kernel: text, initrd: text, args: text, disks }), (fields) => {
       registry.add({ name: 'x', ...fields }, true);
       assert.deepEqual(registry.get('x'), { name: 'x', ...fields });
     }),
     { numRuns: 50 },
   );
+});
+
+test('a disk has a name for snapshots, made from its id', () => {
+  for (const [id, name] of [
+    ['torpor-7', 'torpor-7'],
+    ['/dev/vdb1', 'vdb1'],
+    ['/dev/disk/by-id/nvme-X_1', 'nvme-X_1'],
+    ['PARTUUID=0a-1', 'PARTUUID:0a-1'],
+  ] as const) {
+    const [disk] = decodeEntry('a', `kernel = "/k"\n[[disks]]\nid = "${id}"\n`, 'a.toml').disks;
+    assert.deepEqual(disk, { id, name, shared: false });
+    assert.deepEqual(makeDisk(id, false), disk);
+  }
+});
+
+test('disks without a usable name, or with the same one, are refused', () => {
+  const entry = (...lines: string[]): string =>
+    `kernel = "/k"\n${lines.map((line) => `[[disks]]\n${line}\n`).join('')}`;
+  for (const text of [
+    entry('id = "with space"'),
+    entry('id = "a"', 'id = "/dev/a"'),
+    entry('id = ""'),
+    entry('id = "a"\nsize = 3'),
+  ])
+    failure('E_REGISTRY', () => decodeEntry('a', text, 'a.toml'));
+  const named = decodeEntry('a', entry('id = "with space"\nname = "data"\nshared = true'), 'a.toml');
+  assert.deepEqual(named.disks, [{ id: 'with space', name: 'data', shared: true }]);
 });

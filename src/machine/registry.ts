@@ -5,6 +5,22 @@ import { z } from 'zod';
 import { TorporError } from '../base/errors.ts';
 import { parseSize } from '../base/units.ts';
 
+/** As the bank allows for the name of a region. */
+const DISK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$/;
+
+/** A disk or partition of an OS. */
+const diskSchema = z
+  .strictObject({
+    /** Serial number, path below /dev, or `PARTUUID=…`. */
+    id: z.string().min(1).max(256),
+    /** What snapshots call it; made from the id when left out. */
+    name: z.string().regex(DISK_NAME, 'use letters, digits and _.:+-').optional(),
+    /** Not part of the OS: others use it too, so snapshots leave it out. */
+    shared: z.boolean().default(false),
+  })
+  .transform((disk) => ({ ...disk, name: disk.name ?? diskName(disk.id) }))
+  .refine(({ name }) => DISK_NAME.test(name), 'give the disk a name of letters, digits and _.:+-');
+
 /** An OS that can be booted into a slot: one file `NAME.toml` in the registry's directory. */
 const schema = z.strictObject({
   /** Absolute path of a bzImage. */
@@ -16,7 +32,29 @@ const schema = z.strictObject({
   slot: z.number().int().min(1).max(15).optional(),
   /** Kernel arguments of its own. */
   args: z.string().default(''),
+  /** All disks that it writes to. */
+  disks: z
+    .array(diskSchema)
+    .max(16)
+    .default([])
+    .refine(
+      (disks) => new Set(disks.map(({ name }) => name)).size === disks.length,
+      'two disks have one name',
+    ),
 });
+
+/** A disk as the command line names it. */
+export function makeDisk(id: string, shared: boolean): RegisteredDisk {
+  return { id, name: diskName(id), shared };
+}
+
+/** `torpor-7` → itself; `/dev/disk/by-id/x` → `x`; `PARTUUID=1-2` → `PARTUUID:1-2`. */
+function diskName(id: string): string {
+  return id
+    .slice(id.lastIndexOf('/') + 1)
+    .replaceAll('=', ':')
+    .slice(0, 64);
+}
 
 function isSize(text: string): boolean {
   try {
@@ -27,6 +65,7 @@ function isSize(text: string): boolean {
 }
 
 export type RegisteredOs = z.infer<typeof schema> & { readonly name: string };
+export type RegisteredDisk = RegisteredOs['disks'][number];
 
 export const REGISTRY_DIRECTORY = '/etc/torpor/os.d';
 const NAME = /^[a-z0-9][a-z0-9._-]{0,30}$/;

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { fakeMachine, leaveAndReturn, park } from '../switchboard/fake.ts';
 import { OFFSET } from '../switchboard/layout.ts';
 import { readStatus } from './status.ts';
-import { switchTo } from './switch-os.ts';
+import { switchTo } from './travel.ts';
 
 test('the status has every slot, and home has no size', () => {
   const made = fakeMachine();
@@ -27,11 +27,11 @@ test('the status has every slot, and home has no size', () => {
   assert.deepEqual([slots[2]!.since, slots[3]!.since], ['2026-01-02T00:00:00.000Z', null]);
 });
 
-test('the status shows the last switch', () => {
+test('the status shows the last switch', async () => {
   const made = fakeMachine();
   park(made, 1, 'a');
   made.sys.onReboot = () => leaveAndReturn(made, 1);
-  const report = switchTo(made.sys, made.switchboard, 1);
+  const { report } = await switchTo(made.sys, made.switchboard, 1);
   const { lastSwitch, switches } = readStatus(made.switchboard);
   assert.deepEqual(lastSwitch, report);
   assert.equal(switches, 2);

@@ -1,6 +1,7 @@
+import type { RestoreRecord } from '../bank/snapshot.ts';
 import { sizeOf } from '../base/ranges.ts';
 import { type SwitchReport, switchReportSchema } from '../engine/resident/switch-report.ts';
-import type { SlotRecord } from '../switchboard/record.ts';
+import type { SlotRecord, SnapshotOrigin } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 
 /** One slot, as `torpor status` shows it. */
@@ -18,6 +19,8 @@ export interface SlotStatus {
   /** A panic of it would come back to the others. */
   readonly crashArmed: boolean;
   readonly bootId: string;
+  /** The snapshot that it was last saved to or restored from. */
+  readonly snapshot: (SnapshotOrigin & { readonly reference: string | null }) | null;
 }
 
 export interface MachineStatus {
@@ -26,10 +29,21 @@ export interface MachineStatus {
   readonly switches: number;
   readonly slots: readonly SlotStatus[];
   readonly lastSwitch: SwitchReport | null;
+  /** A restore that was interrupted, as far as this OS can see the bank. */
+  readonly unfinishedRestore: RestoreRecord | null;
 }
 
+/** What the bank adds to the state of a machine; only home sees it. */
+export interface BankView {
+  /** By the id of the snapshot: `OS@TAG`. */
+  readonly references: ReadonlyMap<string, string>;
+  readonly unfinishedRestore: RestoreRecord | null;
+}
+
+const NO_BANK: BankView = { references: new Map(), unfinishedRestore: null };
+
 /** The state of a whole machine, from its switchboard. */
-export function readStatus(switchboard: Switchboard): MachineStatus {
+export function readStatus(switchboard: Switchboard, bank: BankView = NO_BANK): MachineStatus {
   return {
     running: switchboard.running().name,
     switches: switchboard.control().sequence,
@@ -43,8 +57,13 @@ export function readStatus(switchboard: Switchboard): MachineStatus {
       joined: record.joined,
       crashArmed: record.crashArmed,
       bootId: record.bootId,
+      snapshot:
+        record.snapshot === null
+          ? null
+          : { ...record.snapshot, reference: bank.references.get(record.snapshot.id) ?? null },
     })),
     lastSwitch: readLastSwitch(switchboard),
+    unfinishedRestore: bank.unfinishedRestore,
   };
 }
 

@@ -3,9 +3,9 @@ import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
 import { findResident } from './find-slot.ts';
-import { leaveMessage } from './messages.ts';
+import { leaveMessage, withdrawMessages } from './messages.ts';
 import { stopThisOs } from './stop-this-os.ts';
-import { switchTo } from './switch-os.ts';
+import { switchTo } from './travel.ts';
 
 /** What stopping an OS will do. */
 export interface StopPlan {
@@ -47,7 +47,7 @@ export function planStop(switchboard: Switchboard, name: string, force: boolean)
  * Stops an OS. An orderly stop of a parked one goes there, lets it shut down and comes back; of
  * the running one it leads to home and does not return.
  */
-export function stopOs(sys: Sys, switchboard: Switchboard, plan: StopPlan): void {
+export async function stopOs(sys: Sys, switchboard: Switchboard, plan: StopPlan): Promise<void> {
   const { target, force } = plan;
   const self = switchboard.running();
   if (force || target.state === 'loaded') {
@@ -57,10 +57,10 @@ export function stopOs(sys: Sys, switchboard: Switchboard, plan: StopPlan): void
   if (target.index === self.index) stopThisOs(sys, switchboard, 0);
   leaveMessage(switchboard, target.index, { kind: 'stop', to: self.index });
   try {
-    switchTo(sys, switchboard, target.index);
+    await switchTo(sys, switchboard, target.index);
   } finally {
     // When this OS could not leave, the other one must not find the message at its next switch.
-    switchboard.writeMailbox(target.index, null);
+    withdrawMessages(switchboard, target.index, 'stop');
   }
   const after = switchboard.record(target.index);
   if (after.state !== 'empty') {

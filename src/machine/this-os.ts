@@ -50,7 +50,7 @@ export function openSwitchboard(sys: Sys): Switchboard {
   const self = findThisOs(sys);
   const switchboard = Switchboard.open(mapSwitchboard(sys, self.switchboardAddress));
   const { current } = switchboard.control();
-  if (current !== self.slot) {
+  if (current !== self.slot && !isMoved(sys, switchboard)) {
     throw new TorporError(
       'E_SWITCHBOARD_VALUE',
       `the switchboard says that slot ${current} runs, but this is slot ${self.slot}`,
@@ -66,6 +66,12 @@ export function openSwitchboard(sys: Sys): Switchboard {
     });
   }
   return switchboard;
+}
+
+/** An OS can come out of a bank into another slot than the one that its command line names. */
+function isMoved(sys: Sys, switchboard: Switchboard): boolean {
+  const { snapshot, bootId: recorded } = switchboard.running();
+  return snapshot !== null && recorded !== '' && recorded === bootId(sys);
 }
 
 /** A random name of this boot of this kernel (drivers/char/random.c). */

@@ -39,7 +39,8 @@ export class FakeSys implements Sys {
   /** The clock of the kernel log; each line takes a millisecond. */
   logMs = 0;
   readonly stopped: string[] = [];
-  isOutOfSession = false;
+  /** How many callers hold back the signals that would end this process. */
+  held = 0;
   /** Programs that were run, with the environment variables that they were given. */
   readonly programs: { readonly path: string; readonly environment: Readonly<Record<string, string>> }[] = [];
   /** How a program ends. */
@@ -147,8 +148,11 @@ export class FakeSys implements Sys {
   sync(): void {
     this.syncs += 1;
   }
-  outliveSession(): void {
-    this.isOutOfSession = true;
+  holdSignals(): () => void {
+    this.held += 1;
+    return () => {
+      this.held -= 1;
+    };
   }
   runProgram(path: string, environment: Readonly<Record<string, string>>): RunResult {
     this.programs.push({ path, environment });

@@ -8,7 +8,7 @@ import { kexecLoad, probeKexecJump, rebootKexec } from './linux/kexec.ts';
 import { mapPhysical } from './linux/physical-memory.ts';
 import { reseedRandom } from './linux/random.ts';
 import { runProgram } from './linux/run-program.ts';
-import { outliveSession } from './linux/session.ts';
+import { holdSignals } from './linux/session.ts';
 import { endAllPrograms, remountReadOnly, stopServices } from './linux/shutdown.ts';
 import { makeReadTsc, syscall } from './native.ts';
 import type { Sys } from './sys.ts';
@@ -36,7 +36,7 @@ export function openLinux(): Sys {
     sync: () => {
       syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
     },
-    outliveSession,
+    holdSignals,
     runProgram,
     reseedRandom,
     openBlockDevice,

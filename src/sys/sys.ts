@@ -82,8 +82,11 @@ export interface Sys {
   remountReadOnly(): void;
   /** `sync(2)` */
   sync(): void;
-  /** Signals of a closing terminal, and the end of the login session, no longer end this process. */
-  outliveSession(): void;
+  /**
+   * Until the returned function is called, SIGHUP and SIGTERM do not end this process: a terminal or
+   * connection that closes must not end what others wait for. One that came is raised again then.
+   */
+  holdSignals(): () => void;
   /** Runs a program with further environment variables, at most `timeoutMs` long; waits for its end. */
   runProgram(path: string, environment: Readonly<Record<string, string>>, timeoutMs: number): RunResult;
   /**

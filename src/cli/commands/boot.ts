@@ -7,7 +7,8 @@ import { Registry } from '../../machine/registry.ts';
 import { openSwitchboard } from '../../machine/this-os.ts';
 import { openLinux } from '../../sys/linux.ts';
 import { print, printJson } from '../output.ts';
-import { renderSwitch } from '../render-switch.ts';
+import { printArrival } from '../print-arrival.ts';
+import { commandProgress } from '../progress.ts';
 
 interface Options {
   back?: boolean;
@@ -27,14 +28,17 @@ export function bootCommand(): Command {
     .action(async (name: string, options: Options) => {
       const sys = openLinux();
       const switchboard = openSwitchboard(sys);
+      // A bank is seldom asked for: what reads it is loaded here.
+      const { readUnfinishedRestore } = await import('../../machine/open-bank.ts');
       const plan = planBoot(sys, switchboard, new Registry().get(name), {
+        unfinished: readUnfinishedRestore(),
         back: options.back === true,
         ...(options.append === undefined ? {} : { extraArguments: options.append }),
       });
       if (options.dryRun === true) return printPlan(plan, options.json === true);
-      const report = await withMachineLock(() => bootOs(sys, switchboard, plan));
-      if (options.json === true) printJson(report);
-      else print(renderSwitch(report));
+      const onProgress = commandProgress(options);
+      const arrived = await withMachineLock(() => bootOs(sys, switchboard, plan, { onProgress }));
+      printArrival(arrived, options.json === true);
     });
 }
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { type RegisteredOs, Registry } from '../../machine/registry.ts';
+import { makeDisk, type RegisteredOs, Registry } from '../../machine/registry.ts';
 import { print, printJson, printTable } from '../output.ts';
 
 interface AddOptions {
@@ -9,6 +9,8 @@ interface AddOptions {
   memory?: string;
   slot?: string;
   append?: string;
+  disk: string[];
+  sharedDisk: string[];
   replace?: boolean;
   json?: boolean;
 }
@@ -30,6 +32,18 @@ function add(): Command {
     .option('--initrd <file>')
     .option('--memory <size>', 'what its slot must have at least, such as 1G')
     .option('--slot <number>', 'always this slot')
+    .option(
+      '--disk <id>',
+      'a disk of its own, saved and restored with it: serial number, /dev path or PARTUUID=… (repeatable)',
+      collect,
+      [],
+    )
+    .option(
+      '--shared-disk <id>',
+      'a disk that it shares with others: not part of its snapshots (repeatable)',
+      collect,
+      [],
+    )
     .option('--append <arguments>', 'its kernel arguments, such as root=/dev/sda2')
     .option('--replace', 'change an OS that is registered already')
     .option('--json', 'print JSON')
@@ -38,6 +52,10 @@ function add(): Command {
         name,
         kernel: resolve(options.kernel),
         args: options.append ?? '',
+        disks: [
+          ...options.disk.map((id) => makeDisk(id, false)),
+          ...options.sharedDisk.map((id) => makeDisk(id, true)),
+        ],
         ...(options.initrd === undefined ? {} : { initrd: resolve(options.initrd) }),
         ...(options.memory === undefined ? {} : { memory: options.memory }),
         ...(options.slot === undefined ? {} : { slot: Number(options.slot) }),
@@ -46,6 +64,10 @@ function add(): Command {
       if (options.json === true) return printJson(os);
       print(`“${name}” is registered; start it with \`torpor boot ${name}\``);
     });
+}
+
+function collect(value: string, all: string[]): string[] {
+  return [...all, value];
 }
 
 function ls(): Command {
@@ -77,7 +99,10 @@ function show(): Command {
     .action((name: string, options: { json?: boolean }) => {
       const os = new Registry().get(name);
       if (options.json === true) return printJson(os);
-      for (const [key, value] of Object.entries(os)) print(`${key.padEnd(8)} ${value}`);
+      for (const [key, value] of Object.entries(os)) {
+        if (key !== 'disks') print(`${key.padEnd(8)} ${value}`);
+      }
+      for (const disk of os.disks) print(`${'disk'.padEnd(8)} ${disk.id}${disk.shared ? ' (shared)' : ''}`);
     });
 }
 

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { TorporError } from '../../base/errors.ts';
 import { formatSize } from '../../base/units.ts';
-import { type MachineStatus, readStatus } from '../../machine/status.ts';
+import { type BankView, type MachineStatus, readStatus } from '../../machine/status.ts';
 import { openSwitchboard } from '../../machine/this-os.ts';
 import { openLinux } from '../../sys/linux.ts';
 import { print, printJson, printTable } from '../output.ts';
@@ -14,7 +14,7 @@ export function statusCommand(): Command {
       .option('--json', 'print JSON')
       // It is the default command, so an unknown one comes here as an argument.
       .allowExcessArguments()
-      .action((options: { json?: boolean }, command: Command) => {
+      .action(async (options: { json?: boolean }, command: Command) => {
         const [unknown] = command.args;
         if (unknown !== undefined) {
           throw new TorporError('E_USAGE', `“${unknown}” is no command`, {
@@ -22,7 +22,9 @@ export function statusCommand(): Command {
             hint: '`torpor --help` lists the commands',
           });
         }
-        const status = readStatus(openSwitchboard(openLinux()));
+        const switchboard = openSwitchboard(openLinux());
+        const isHome = switchboard.running().index === 0;
+        const status = isHome ? readStatus(switchboard, await readBankView()) : readStatus(switchboard);
         if (options.json === true) printJson(status);
         else renderStatus(status);
       })
@@ -32,7 +34,7 @@ export function statusCommand(): Command {
 function renderStatus(status: MachineStatus): void {
   const now = Date.now();
   printTable(
-    ['SLOT', 'OS', 'STATE', 'SINCE', 'MEMORY', 'KERNEL', ''],
+    ['SLOT', 'OS', 'STATE', 'SINCE', 'MEMORY', 'KERNEL', 'SNAPSHOT', ''],
     status.slots.map((slot) => [
       slot.slot === 0 ? 'home' : String(slot.slot),
       slot.name || '–',
@@ -40,11 +42,31 @@ function renderStatus(status: MachineStatus): void {
       slot.since === null ? '–' : formatAge(now - Date.parse(slot.since)),
       slot.memoryBytes === null ? 'the rest' : formatSize(slot.memoryBytes),
       slot.kernelRelease || '–',
+      slot.snapshot === null ? '–' : (slot.snapshot.reference ?? slot.snapshot.id.slice(0, 12)),
       slot.state === 'empty' || slot.crashArmed ? '' : 'a crash of it would not come back',
     ]),
     'no slots',
   );
+  const { unfinishedRestore } = status;
+  if (unfinishedRestore !== null) {
+    print(
+      `\nthe restore of ${unfinishedRestore.reference} into slot ${unfinishedRestore.slot} was interrupted; repeat it: torpor restore ${unfinishedRestore.reference}`,
+    );
+  }
   if (status.lastSwitch !== null) print(`\nlast switch: ${renderSwitch(status.lastSwitch)}`);
+}
+
+/** The bank is only looked at: a machine without one, or with a locked one, has a status too. */
+async function readBankView(): Promise<BankView> {
+  const { readUnfinishedRestore, withBank } = await import('../../machine/open-bank.ts');
+  const unfinishedRestore = readUnfinishedRestore();
+  try {
+    const snapshots = await withBank({}, (bank) => bank.snapshots());
+    return { references: new Map(snapshots.map(({ id, reference }) => [id, reference])), unfinishedRestore };
+  } catch (error) {
+    if (!(error instanceof TorporError)) throw error;
+    return { references: new Map(), unfinishedRestore };
+  }
 }
 
 /** `3 min` */

@@ -5,6 +5,8 @@ import type { MappedRegion, Sys } from '../../sys/sys.ts';
 
 /** Mapped at a time: a multiple of the large page, so that a log is seldom cut. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
+/** Kept mapped, so that this takes the same memory whatever the size of the slot. */
+const MAX_WINDOWS = 64;
 
 /** Reads the memory of a parked or dead OS. */
 export interface SlotMemory {
@@ -24,6 +26,11 @@ export function readSlotMemory(sys: Sys, slot: SlotRecord): SlotMemory {
       end: physAddr(Math.min(start + WINDOW_BYTES, slot.memory.end)),
     };
     const region = sys.mapPhysical(range);
+    if (windows.size >= MAX_WINDOWS) {
+      const [oldest, old] = windows.entries().next().value!;
+      old.close();
+      windows.delete(oldest);
+    }
     windows.set(start, region);
     return region;
   };

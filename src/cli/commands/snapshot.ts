@@ -1,0 +1,122 @@
+import { Command } from 'commander';
+import { formatSize } from '../../base/units.ts';
+import { askHome, type HomeAnswer } from '../../machine/ask-home.ts';
+import { withMachineLock } from '../../machine/lock.ts';
+import { withBank } from '../../machine/open-bank.ts';
+import { Registry } from '../../machine/registry.ts';
+import {
+  describeSnapshotPlan,
+  planSnapshot,
+  type SnapshotResult,
+  snapshotOs,
+} from '../../machine/snapshot-os.ts';
+import { openSwitchboard } from '../../machine/this-os.ts';
+import type { Switchboard } from '../../switchboard/switchboard.ts';
+import { openLinux } from '../../sys/linux.ts';
+import type { Sys } from '../../sys/sys.ts';
+import { addBankOptions, type BankOptions, bankPlaceOf, refuseBankOptions } from '../bank-options.ts';
+import { print, printJson } from '../output.ts';
+import { printRestored, printWarnings } from '../print-arrival.ts';
+import { commandProgress } from '../progress.ts';
+
+interface Options extends BankOptions {
+  tag?: string;
+  note?: string;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+/** A plan's or a save's JSON, as home gives it. */
+type Plan = ReturnType<typeof describeSnapshotPlan>;
+interface Reply {
+  readonly ok: Plan | SnapshotResult;
+  /** How long this OS stood still for it; null when it did not. */
+  readonly pauseMs: number | null;
+}
+
+export function snapshotCommand(): Command {
+  const command = new Command('torpor snapshot')
+    .description('save an OS, memory and disks, as OS@TAG in the bank; without a name, this one')
+    .argument('[os]', 'a resident OS')
+    .option('--tag <name>', 'what the snapshot is called; default: the time')
+    .option('--note <text>', 'for people', '');
+  return addBankOptions(command)
+    .option('--dry-run', 'check everything, print what would be saved, save nothing')
+    .option('--json', 'print JSON')
+    .action(async (name: string | undefined, options: Options) => {
+      const sys = openLinux();
+      const switchboard = openSwitchboard(sys);
+      const self = switchboard.running();
+      const os = name ?? self.name;
+      const reply = await withMachineLock(() =>
+        self.index === 0
+          ? saveHere(sys, switchboard, os, options)
+          : saveThroughHome(sys, switchboard, os, options),
+      );
+      if (reply !== null) printReply(reply, options);
+    });
+}
+
+async function saveHere(sys: Sys, switchboard: Switchboard, os: string, options: Options): Promise<Reply> {
+  const wish = { os, tag: options.tag ?? null, note: options.note ?? '' };
+  const plan = planSnapshot(sys, switchboard, new Registry(), wish);
+  try {
+    if (options.dryRun === true) return { ok: describeSnapshotPlan(plan), pauseMs: null };
+    const place = { ...bankPlaceOf(options), write: true };
+    const progress = commandProgress(options);
+    const ok = await withBank(place, (bank) => snapshotOs(switchboard, bank, plan, progress));
+    return { ok, pauseMs: null };
+  } finally {
+    plan.close();
+  }
+}
+
+/** Null when this OS has come out of the bank: then somebody else asked, at another time. */
+async function saveThroughHome(
+  sys: Sys,
+  switchboard: Switchboard,
+  os: string,
+  options: Options,
+): Promise<Reply | null> {
+  refuseBankOptions(options);
+  const answer: HomeAnswer = await askHome(sys, switchboard, {
+    kind: 'snapshot',
+    os,
+    tag: options.tag ?? null,
+    note: options.note ?? '',
+    dryRun: options.dryRun === true,
+  });
+  printWarnings(answer.arrived);
+  if (answer.ok !== null) return { ok: answer.ok as unknown as Reply['ok'], pauseMs: answer.arrived.awayMs };
+  printRestored(answer.arrived, options.json === true);
+  return null;
+}
+
+function printReply({ ok, pauseMs }: Reply, options: Options): void {
+  if (options.json === true) {
+    printJson({ ...ok, pauseMs });
+    return;
+  }
+  if (!('reference' in ok)) {
+    printPlan(ok);
+    return;
+  }
+  const size = (bytes: number): string => formatSize(Math.round(bytes));
+  print(`${ok.reference} is in the bank (${ok.id.slice(0, 12)}), after ${seconds(ok.totalMs)}`);
+  print(
+    `  ${size(ok.readBytes)} read: ${size(ok.newBytes)} new, ${size(ok.sharedBytes)} in the bank before, ${size(ok.zeroBytes)} zero`,
+  );
+  print(`  ${size(ok.freeBytes)} free and not read; the bank grew by ${size(ok.storedBytes)}`);
+  for (const doubt of ok.doubts) print(`  note: ${doubt}`);
+  if (pauseMs !== null) print(`  this OS stood still for ${seconds(pauseMs)}`);
+}
+
+function printPlan(plan: Plan): void {
+  print(`would save “${plan.os}” (Linux ${plan.kernel}) as ${plan.os}@${plan.tag}`);
+  for (const { kind, name, sizeBytes } of plan.regions) {
+    print(`  ${kind === 'disk' ? `disk ${name}` : name}: ${formatSize(sizeBytes)}`);
+  }
+  for (const disk of plan.disks.filter(({ shared }) => shared)) print(`  not the shared disk ${disk.name}`);
+}
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -1,0 +1,96 @@
+import type { PageRange, Region, RegionSource, RegionTarget } from '../bank/region.ts';
+import { type PhysRange, sizeOf } from '../base/ranges.ts';
+import { alignDown, MIB, PAGE_BYTES, physAddr } from '../base/units.ts';
+import type { MappedRegion, Sys } from '../sys/sys.ts';
+
+/** Mapped at a time: page tables for more would cost memory that grows with the slot. */
+const WINDOW_BYTES = 32 * MIB;
+
+/** What page_poison=1 leaves in free pages (include/linux/poison.h, PAGE_POISON). */
+const PAGE_POISON = 0xaa;
+
+export function memoryRegion(name: 'memory' | 'low', range: PhysRange): Region {
+  return { kind: 'memory', name, start: range.start, pages: sizeOf(range) / PAGE_BYTES };
+}
+
+/** Reads a parked OS's memory; to be closed when it was saved. */
+export function memorySource(
+  sys: Sys,
+  name: 'memory' | 'low',
+  range: PhysRange,
+  used?: Iterable<PageRange>,
+): RegionSource & { close(): void } {
+  const region = memoryRegion(name, range);
+  const windows = openWindows(sys, range);
+  return {
+    region,
+    used: used ?? [{ start: 0, end: region.pages }],
+    read: windows.read,
+    close: windows.close,
+  };
+}
+
+/**
+ * Writes the memory of an empty slot; to be closed when it is filled. What the kernel expects in its
+ * free pages is `freeByte` in every byte: zeros unless it poisons them.
+ */
+export function memoryTarget(
+  sys: Sys,
+  name: 'memory' | 'low',
+  range: PhysRange,
+  freePages: 'any' | 'zero' | 'poison',
+): RegionTarget & { close(): void } {
+  const windows = openWindows(sys, range);
+  const freeByte = freePages === 'poison' ? PAGE_POISON : 0;
+  return {
+    region: memoryRegion(name, range),
+    // SAFETY, of all three: the slot is empty and the range lies inside it; openWindows keeps to it.
+    write: (firstPage, bytes) =>
+      windows.visit(firstPage * PAGE_BYTES, bytes.length, (memory, done) =>
+        memory.set(bytes.subarray(done, done + memory.length)),
+      ),
+    zero: (firstPage, count) =>
+      windows.visit(firstPage * PAGE_BYTES, count * PAGE_BYTES, (memory) => memory.fill(0)),
+    free: (firstPage, count) =>
+      windows.visit(firstPage * PAGE_BYTES, count * PAGE_BYTES, (memory) => memory.fill(freeByte)),
+    flush() {},
+    read: windows.read,
+    close: windows.close,
+  };
+}
+
+type Visit = (memory: Uint8Array, doneBytes: number) => void;
+
+/** One window at a time into a range of memory. Offsets count from the start of the range. */
+function openWindows(sys: Sys, range: PhysRange) {
+  let mapped: MappedRegion | null = null;
+  const windowAt = (address: number): MappedRegion => {
+    if (mapped !== null && address >= mapped.range.start && address < mapped.range.end) return mapped;
+    mapped?.close();
+    mapped = null;
+    const start = Math.max(range.start, alignDown(address, WINDOW_BYTES));
+    const end = Math.min(range.end, alignDown(address, WINDOW_BYTES) + WINDOW_BYTES);
+    mapped = sys.mapPhysical({ start: physAddr(start), end: physAddr(end) });
+    return mapped;
+  };
+  const visit = (offset: number, sizeBytes: number, action: Visit): void => {
+    if (offset < 0 || offset + sizeBytes > sizeOf(range)) throw new RangeError('outside the memory range');
+    for (let done = 0; done < sizeBytes; ) {
+      const address = range.start + offset + done;
+      const window = windowAt(address);
+      const length = Math.min(sizeBytes - done, window.range.end - address);
+      const from = address - window.range.start;
+      action(window.bytes.subarray(from, from + length), done);
+      done += length;
+    }
+  };
+  return {
+    visit,
+    read: (firstPage: number, into: Uint8Array): void =>
+      visit(firstPage * PAGE_BYTES, into.length, (memory, done) => into.set(memory, done)),
+    close(): void {
+      mapped?.close();
+      mapped = null;
+    },
+  };
+}

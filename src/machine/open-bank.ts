@@ -1,0 +1,95 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { Bank, KEY_FILE } from '../bank/bank.ts';
+import { type KeyOpener, unwrapBankKey } from '../bank/bank-key.ts';
+import { unfinishedRestore } from '../bank/restore-journal.ts';
+import { openSeal, type Seal } from '../bank/seal.ts';
+import { createAesSeal } from '../bank/seal-aes.ts';
+import type { RestoreRecord } from '../bank/snapshot.ts';
+import { TorporError } from '../base/errors.ts';
+import { openStorage } from '../sys/linux/storage.ts';
+import type { Storage } from '../sys/storage.ts';
+
+/** Where a bank is, and what opens it. */
+export interface BankPlace {
+  readonly directory?: string | undefined;
+  readonly passphraseFile?: string | undefined;
+  readonly identityFile?: string | undefined;
+}
+
+const DEFAULT_DIRECTORY = '/var/lib/torpor/bank';
+/** What home opens its bank with when another OS asks for a snapshot: nobody is there to be asked. */
+const DEFAULT_PASSPHRASE_FILE = '/etc/torpor/bank.passphrase';
+const DEFAULT_IDENTITY_FILE = '/etc/torpor/bank.identity';
+
+/** What options leave open is taken from the environment, and then from the usual places. */
+export function completeBankPlace(place: BankPlace = {}, environment = process.env): Required<BankPlace> {
+  const ifThere = (path: string): string | undefined => (existsSync(path) ? path : undefined);
+  return {
+    directory: place.directory ?? environment.TORPOR_BANK ?? DEFAULT_DIRECTORY,
+    passphraseFile:
+      place.passphraseFile ?? environment.TORPOR_BANK_PASSPHRASE_FILE ?? ifThere(DEFAULT_PASSPHRASE_FILE),
+    identityFile:
+      place.identityFile ?? environment.TORPOR_BANK_IDENTITY_FILE ?? ifThere(DEFAULT_IDENTITY_FILE),
+  };
+}
+
+/**
+ * Opens the bank, runs `action` with it and closes it. Throws E_NO_BANK, E_BANK_FORMAT, E_BANK_KEY,
+ * E_BANK_BUSY, E_BANK_DAMAGED, E_FILE (of a key).
+ */
+export async function withBank<T>(
+  options: BankPlace & { readonly write?: boolean },
+  action: (bank: Bank) => T | Promise<T>,
+): Promise<T> {
+  const place = completeBankPlace(options);
+  const storage = openStorage(place.directory!);
+  const seal = await openBankSeal(storage, place);
+  const bank = Bank.open(storage, { seal, write: options.write === true });
+  try {
+    return await action(bank);
+  } finally {
+    bank.close();
+  }
+}
+
+/**
+ * The restore that was begun and not ended, without the bank's key. Null also when there is no bank.
+ * Throws E_BANK_DAMAGED.
+ */
+export function readUnfinishedRestore(options: BankPlace = {}): RestoreRecord | null {
+  return unfinishedRestore({ storage: openStorage(completeBankPlace(options).directory!) });
+}
+
+/** The seal of a bank that is there: none, or that of its key. */
+async function openBankSeal(storage: Storage, place: Required<BankPlace>): Promise<Seal> {
+  const keyFile = storage.read(KEY_FILE);
+  if (keyFile === null) return openSeal;
+  const opener: KeyOpener = {
+    ...(place.passphraseFile === undefined
+      ? {}
+      : { passphrase: readSecret(place.passphraseFile).split('\n')[0]! }),
+    ...(place.identityFile === undefined ? {} : { identities: readIdentities(place.identityFile) }),
+  };
+  return createAesSeal(await unwrapBankKey(keyFile, opener));
+}
+
+/** As age reads them: a line each, `#` begins a comment. */
+function readIdentities(path: string): string[] {
+  const lines = readSecret(path)
+    .split('\n')
+    .map((line) => line.trim());
+  return lines.filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+function readSecret(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (cause) {
+    const errno = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+    throw new TorporError('E_FILE', `cannot read ${path}: ${errno}`, {
+      facts: { path, errno },
+      hint: 'name the file that holds the key of the bank',
+      cause,
+    });
+  }
+}
