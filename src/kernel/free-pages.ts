@@ -1,7 +1,7 @@
 import { TorporError } from '../base/errors.ts';
 import { formatRange, type PhysRange, sizeOf } from '../base/ranges.ts';
 import { PAGE_BYTES, physAddr } from '../base/units.ts';
-import { openPageStructs, type PageLayout, type PageStructs } from './page-structs.ts';
+import { openPageStructs, type PageLayout, type PageMap, type PageStructs } from './page-structs.ts';
 import type { PhysicalReader } from './virtual-memory.ts';
 import type { Vmcoreinfo } from './vmcoreinfo.ts';
 
@@ -63,52 +63,57 @@ export function* freePages(
   }
   const first = range.start / PAGE_BYTES;
   const end = range.end / PAGE_BYTES;
-  let checkedSection = -1;
-  let hasMap = false;
   let doubtful = 0;
-  for (let pfn = first; pfn < end; ) {
-    const section = Math.floor(pfn / structs.sectionPages);
+  for (let sectionStart = first; sectionStart < end; ) {
+    const section = Math.floor(sectionStart / structs.sectionPages);
     const sectionEnd = Math.min((section + 1) * structs.sectionPages, end);
-    if (section !== checkedSection) {
-      const verdict = structs.checkSection(pfn);
-      if (verdict !== true) onDamage(`${formatPfns(pfn, sectionEnd)} counts as used: ${verdict}`);
-      hasMap = verdict === true;
-      checkedSection = section;
-    }
-    const batchEnd = hasMap
-      ? Math.min(sectionEnd, (Math.floor(pfn / BATCH_PAGES) + 1) * BATCH_PAGES)
-      : sectionEnd;
-    if (hasMap) {
-      for (const { pfn: start, words } of readPieces(structs, pfn, batchEnd, onDamage)) {
+    const map = structs.findMap(sectionStart);
+    if (typeof map === 'string') {
+      onDamage(`${formatPfns(sectionStart, sectionEnd)} counts as used: ${map}`);
+    } else {
+      for (const { pfn, words } of readPieces(map, sectionStart, sectionEnd, onDamage)) {
         for (let at = 0, count = words.length / (structs.layout.sizeBytes / 4); at < count; ) {
-          const length = freeBlockAt(structs.layout, words, at, start);
-          if (length > 0) yield { start: start - first + at, end: start - first + at + length };
+          const length = freeBlockAt(structs.layout, words, at, pfn);
+          if (length > 0) yield { start: pfn - first + at, end: pfn - first + at + length };
           if (length < 0) doubtful += 1;
           at += Math.max(1, length);
         }
       }
     }
-    pfn = batchEnd;
+    sectionStart = sectionEnd;
   }
   if (doubtful > 0) onDamage(`${doubtful} blocks are marked free but damaged; their pages count as used`);
 }
 
 /** The structures of [start, end) in as few pieces as can be read; what cannot is told and left out. */
 function* readPieces(
-  structs: PageStructs,
+  map: PageMap,
   start: number,
   end: number,
   onDamage: (what: string) => void,
 ): Generator<{ pfn: number; words: Int32Array }, void, undefined> {
-  const words = structs.read(start, end - start);
+  for (let pfn = start; pfn < end; ) {
+    const batchEnd = Math.min((Math.floor(pfn / BATCH_PAGES) + 1) * BATCH_PAGES, end);
+    yield* readHalves(map, pfn, batchEnd, onDamage);
+    pfn = batchEnd;
+  }
+}
+
+function* readHalves(
+  map: PageMap,
+  start: number,
+  end: number,
+  onDamage: (what: string) => void,
+): Generator<{ pfn: number; words: Int32Array }, void, undefined> {
+  const words = map(start, end - start);
   if (words !== null) {
     yield { pfn: start, words };
   } else if (end - start <= SMALLEST_READ_PAGES) {
     onDamage(`${formatPfns(start, end)} counts as used: its memory map is unreadable`);
   } else {
     const middle = start + Math.ceil((end - start) / 2 / SMALLEST_READ_PAGES) * SMALLEST_READ_PAGES;
-    yield* readPieces(structs, start, middle, onDamage);
-    yield* readPieces(structs, middle, end, onDamage);
+    yield* readHalves(map, start, middle, onDamage);
+    yield* readHalves(map, middle, end, onDamage);
   }
 }
 

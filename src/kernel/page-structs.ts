@@ -20,16 +20,17 @@ export interface PageLayout {
   readonly orderCount: number;
 }
 
-/** All `struct page` of another kernel: its vmemmap. Page frame numbers are physical addresses / 4096. */
+/** All `struct page` of another kernel. Page frame numbers are physical addresses / 4096. */
 export interface PageStructs {
   readonly layout: PageLayout;
   /** Page frames of a section: what has a memory map has it for a whole section. */
   readonly sectionPages: number;
-  /** Whether the section that holds `pfn` has a memory map; a text says why nothing is known of it. */
-  checkSection(pfn: number): true | string;
-  /** The structures of `count` pages, one behind the other; null when some are unmapped or unreadable. */
-  read(pfn: number, count: number): Int32Array | null;
+  /** The memory map of the section that holds `pfn`; a text says why nothing is known of it. */
+  findMap(pfn: number): PageMap | string;
 }
+
+/** The structures of `count` pages of a section, one behind the other; null when some are unmapped or unreadable. */
+export type PageMap = (pfn: number, count: number) => Int32Array | null;
 
 /** SECTION_MARKED_PRESENT and SECTION_HAS_MEM_MAP (include/linux/mmzone.h, 6.1 to 7.2). */
 const PRESENT_WITH_MAP = 3n;
@@ -39,11 +40,12 @@ const POINTER_BYTES = 8;
 /** MAX_PAGE_ORDER of the largest configuration is 22 or less; a block never exceeds a section. */
 const MAX_ORDER_COUNT = 24;
 
-/** Opens the vmemmap of a kernel that does not run. Throws E_VMCOREINFO when the note does not say where it is. */
+/** Opens the memory map of a kernel that does not run. Throws E_VMCOREINFO when the note does not say where it is. */
 export function openPageStructs(reader: PhysicalReader, vmcoreinfo: Vmcoreinfo): PageStructs {
   const space = new KernelAddressSpace(reader, vmcoreinfo);
   const layout = decodePageLayout(vmcoreinfo);
-  const vmemmap = vmcoreinfo.symbol('vmemmap');
+  // Only newer kernels tell it (6.12 does, 6.1 does not); each section does.
+  const vmemmap = vmcoreinfo.has('SYMBOL(vmemmap)') ? vmcoreinfo.symbol('vmemmap') : null;
   const roots = vmcoreinfo.symbol('mem_section');
   const rootCount = vmcoreinfo.length('mem_section');
   const sectionBytes = vmcoreinfo.size('mem_section');
@@ -63,7 +65,7 @@ export function openPageStructs(reader: PhysicalReader, vmcoreinfo: Vmcoreinfo):
   return {
     layout,
     sectionPages,
-    checkSection(pfn) {
+    findMap(pfn) {
       const section = Math.floor(pfn / sectionPages);
       const root = Math.floor(section / sectionsPerRoot);
       if (root >= rootCount) return 'it lies beyond the sections of that kernel';
@@ -74,12 +76,15 @@ export function openPageStructs(reader: PhysicalReader, vmcoreinfo: Vmcoreinfo):
       const coded = readPointer(sections + BigInt(inRoot + mapOffset));
       if (coded === null) return 'its section is unreadable';
       if ((coded & PRESENT_WITH_MAP) !== PRESENT_WITH_MAP) return 'it has no memory map';
-      return (coded & ~SECTION_FLAGS) === vmemmap || 'its section says that its memory map is elsewhere';
-    },
-    read(pfn, count) {
-      const address = vmemmap + BigInt(pfn) * BigInt(layout.sizeBytes);
-      const bytes = space.readVirtualOnce(address, count * layout.sizeBytes);
-      return bytes && new Int32Array(bytes.buffer, 0, bytes.byteLength / 4);
+      const map = coded & ~SECTION_FLAGS;
+      if (vmemmap !== null && map !== vmemmap) return 'its section says that its memory map is elsewhere';
+      return (start, count) => {
+        const bytes = space.readVirtualOnce(
+          map + BigInt(start) * BigInt(layout.sizeBytes),
+          count * layout.sizeBytes,
+        );
+        return bytes && new Int32Array(bytes.buffer, 0, bytes.byteLength / 4);
+      };
     },
   };
 }
