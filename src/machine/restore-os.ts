@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Bank } from '../bank/bank.ts';
 import type { RegionTarget } from '../bank/region.ts';
 import type { Difference, Snapshot } from '../bank/snapshot.ts';
+import { verifySnapshot } from '../bank/verify.ts';
 import { TorporError } from '../base/errors.ts';
 import type { OnProgress } from '../base/progress.ts';
 import { rangeOf } from '../base/ranges.ts';
@@ -16,7 +17,6 @@ import { requireNone } from './fences.ts';
 import { memoryTarget } from './memory-region.ts';
 import { leaveMessage, SEED_BYTES } from './messages.ts';
 import { memoryRanges, type RestorePlan, stubIsInside } from './restore-plan.ts';
-import { verifyBeforeRestore } from './verify-before-restore.ts';
 
 /** The stages in their order; `check` only where it is asked for. */
 export type RestoreStage = 'verify' | 'journal' | 'disks' | 'memory' | 'check' | 'record';
@@ -66,7 +66,7 @@ export async function restoreOs(
     }
   };
   const startedMs = performance.now();
-  await stage('verify', () => verifyBeforeRestore(bank, snapshot, onProgress));
+  await stage('verify', () => verifySnapshot(bank, snapshot, onProgress === undefined ? {} : { onProgress }));
   const targets = openTargets(sys, plan);
   try {
     await stage('journal', () => {

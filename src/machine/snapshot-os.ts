@@ -1,5 +1,5 @@
 import type { Bank } from '../bank/bank.ts';
-import type { SnapshotFacts } from '../bank/description.ts';
+import { type SnapshotFacts, tagSchema } from '../bank/description.ts';
 import type { RegionSource } from '../bank/region.ts';
 import type { Saved } from '../bank/snapshot.ts';
 import { TorporError } from '../base/errors.ts';
@@ -42,7 +42,6 @@ export interface SnapshotPlan {
 export interface SnapshotResult extends Omit<Saved, 'stagesMs'> {
   readonly os: string;
   readonly tag: string;
-  readonly parent: string | null;
   readonly stagesMs: Readonly<Record<string, number>>;
   readonly doubts: readonly string[];
 }
@@ -59,6 +58,8 @@ export function planSnapshot(
 ): SnapshotPlan {
   const record = requireParked(switchboard, wish.os);
   const os = registry.get(wish.os);
+  const nowMs = Math.round(sys.realtimeMs());
+  const tag = checkTag(wish.tag ?? defaultTag(nowMs));
   const closers: (() => void)[] = [];
   const close = (): void => {
     for (const closer of closers.splice(0)) closer();
@@ -84,10 +85,9 @@ export function planSnapshot(
       if (!shared) sources.push(diskSource(name, device, usedPagesOfExt4(device) ?? undefined));
       return { name, sizeBytes: device.sizeBytes, shared, fence: shared ? readSharedFence(device) : null };
     });
-    const nowMs = Math.round(sys.realtimeMs());
     const facts: SnapshotFacts = {
       os: os.name,
-      tag: wish.tag ?? defaultTag(nowMs),
+      tag,
       note: wish.note,
       createdMs: nowMs,
       engine: 'resident',
@@ -125,15 +125,15 @@ export async function snapshotOs(
 ): Promise<SnapshotResult> {
   const { facts, sources, record } = plan;
   const known = bank.snapshots().some(({ id }) => id === plan.parent);
-  const parent = known ? plan.parent : null;
+  // Without one of its own it is compared with the newest snapshot of this OS.
+  const description = { ...facts, ...(known ? { parent: plan.parent } : {}) };
   const saved = await bank.save({
-    facts,
-    parent,
+    description,
     sources,
     ...(onProgress === undefined ? {} : { onProgress }),
   });
   switchboard.describe(record.index, { snapshot: { id: saved.id, generation: 0 } });
-  return { ...saved, os: facts.os, tag: facts.tag, parent, doubts: plan.doubts() };
+  return { ...saved, os: facts.os, tag: facts.tag, doubts: plan.doubts() };
 }
 
 function requireParked(switchboard: Switchboard, name: string): SlotRecord {
@@ -159,6 +159,14 @@ function requireParked(switchboard: Switchboard, name: string): SlotRecord {
         hint: `go there first with \`torpor switch ${name}\``,
       });
   }
+}
+
+function checkTag(tag: string): string {
+  if (tagSchema.safeParse(tag).success) return tag;
+  throw new TorporError('E_USAGE', `“${tag}” cannot name a snapshot`, {
+    facts: { tag },
+    hint: 'use up to 64 letters, digits and _.:+-, beginning with a letter or digit',
+  });
 }
 
 /** `20260214-093000` */

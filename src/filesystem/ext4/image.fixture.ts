@@ -1,0 +1,62 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { DiskReader } from './superblock.ts';
+
+const MKE2FS = '/usr/sbin/mke2fs';
+const DEBUGFS = '/usr/sbin/debugfs';
+
+/** Filesystems are made by e2fsprogs themselves where they are installed. */
+export const HAS_E2FSPROGS = existsSync(MKE2FS) && existsSync(DEBUGFS);
+
+/** A fresh ext4 image of `sizeKib` KiB; `commands` are debugfs's. */
+export function makeExt4(
+  sizeKib: number,
+  options: readonly string[] = [],
+  commands: readonly string[] = [],
+): Uint8Array {
+  const root = mkdtempSync(join(tmpdir(), 'torpor-ext4-'));
+  try {
+    const image = join(root, 'image');
+    writeFileSync(join(root, 'file'), Buffer.alloc(300_000, 0x5a));
+    execFileSync(
+      MKE2FS,
+      ['-q', '-F', ...(options.includes('-t') ? [] : ['-t', 'ext4']), ...options, image, `${sizeKib}k`],
+      { stdio: 'ignore' },
+    );
+    for (const command of ['write file file', ...commands])
+      execFileSync(DEBUGFS, ['-w', '-R', command, image], { stdio: 'ignore', cwd: root });
+    return readFileSync(image);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+/** Block numbers that debugfs calls used. */
+export function usedBlocksOf(image: Uint8Array, blocks: number): Set<number> {
+  const root = mkdtempSync(join(tmpdir(), 'torpor-ext4-'));
+  try {
+    const path = join(root, 'image');
+    writeFileSync(path, image);
+    const text = execFileSync(DEBUGFS, ['-R', `testb 0 ${blocks}`, path], {
+      encoding: 'utf8',
+      maxBuffer: 64 * 2 ** 20,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return new Set([...text.matchAll(/^Block (\d+) marked in use$/gm)].map(([, block]) => Number(block)));
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
+export function diskOf(bytes: Uint8Array): DiskReader {
+  return {
+    sizeBytes: bytes.length,
+    read(offset, into) {
+      if (offset < 0 || offset + into.length > bytes.length)
+        throw new RangeError('behind the end of the disk');
+      into.set(bytes.subarray(offset, offset + into.length));
+    },
+  };
+}
