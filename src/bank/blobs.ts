@@ -37,12 +37,12 @@ export class BlobWriter {
     this.sizeBytes += bytes.length;
   }
 
-  /** Syncs the content and names it. The name is durable after {@link syncBlobs}. */
-  finish(): StoredBlob {
+  /** Syncs the content and names it, by its digest or `path`. The name is durable after {@link syncBlobs}. */
+  finish(path?: string): StoredBlob {
     this.#file.sync();
     this.#file.close();
     const digest = `sha256:${this.#hash.digest('hex')}`;
-    this.#storage.rename(this.#tmp, blobPath(digest));
+    this.#storage.rename(this.#tmp, path ?? blobPath(digest));
     return { digest, sizeBytes: this.sizeBytes };
   }
 

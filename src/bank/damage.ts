@@ -37,8 +37,8 @@ export async function decodingBlobLater<T>(
 function asDamage(snapshot: string, blob: string, error: unknown): unknown {
   if (error instanceof RangeError) return damaged(snapshot, blob, error.message, error);
   if (error instanceof TorporError && error.code === 'E_SYSCALL') {
-    if (error.facts['errno'] === 'ENOENT') return damaged(snapshot, blob, 'it is missing', error);
-    if (error.facts['errno'] === 'EIO') return damaged(snapshot, blob, 'it cannot be read', error);
+    if (error.facts.errno === 'ENOENT') return damaged(snapshot, blob, 'it is missing', error);
+    if (error.facts.errno === 'EIO') return damaged(snapshot, blob, 'it cannot be read', error);
   }
   return error;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { PHYS_ADDR_LIMIT } from '../base/units.ts';
+import { PHYS_ADDR_LIMIT, physAddr } from '../base/units.ts';
 
 /** Pages that a region may have: 16 TiB. */
 export const MAX_REGION_PAGES = 2 ** 32;
@@ -40,7 +40,7 @@ const regionSchema = z.discriminatedUnion('kind', [
     .strictObject({
       kind: z.literal('memory'),
       name: z.enum(['memory', 'low']),
-      start: address,
+      start: address.transform(physAddr),
       pages: z.int().min(1).max(MAX_REGION_PAGES),
     })
     .refine((region) => region.start % 4096 === 0, 'the region is not page-aligned')

@@ -1,7 +1,8 @@
+import { TorporError } from '../base/errors.ts';
 import type { Bank } from './bank.ts';
 import { BLOBS, TMP } from './blobs.ts';
-import { TorporError } from '../base/errors.ts';
 import { decodeManifest, MAX_MANIFEST_BYTES, MEDIA_TYPE } from './oci.ts';
+import { dropFingerprints } from './parent-pages.ts';
 import { parseEntries } from './snapshot-entries.ts';
 import { dropVerified } from './verified.ts';
 
@@ -29,7 +30,9 @@ export function collectGarbage(bank: Bank): Collected {
     storage.remove(`${BLOBS}/${name}`);
   }
   if (blobs > 0) storage.syncDirectory(BLOBS);
-  dropVerified(bank, new Set(parseEntries(bank.index()).map((entry) => entry.id)));
+  const ids = new Set(parseEntries(bank.index()).map((entry) => entry.id));
+  dropVerified(bank, ids);
+  dropFingerprints(storage, ids);
   return { blobs, bytes };
 }
 

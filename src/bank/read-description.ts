@@ -1,7 +1,7 @@
-import { damaged, decodingBlob } from './damage.ts';
 import type { Bank } from './bank.ts';
+import { damaged, decodingBlob } from './damage.ts';
 import { type Description, descriptionSchema } from './description.ts';
-import { decodeJson, type Descriptor, encodeJson, type Manifest, MEDIA_TYPE } from './oci.ts';
+import { type Descriptor, decodeJson, encodeJson, type Manifest, MEDIA_TYPE } from './oci.ts';
 import { regionKey } from './region.ts';
 import { SALT_BYTES, type Seal } from './seal.ts';
 import type { SnapshotEntry } from './snapshot.ts';
@@ -67,7 +67,11 @@ function checkAgainst(description: Description, entry: SnapshotEntry, manifest: 
     throw new RangeError('there is not one page map for each region');
   }
   const packs = packLayers(manifest);
-  const same = packs.length === description.packs.length && description.packs.every((pack, index) => pack.digest === packs[index]!.digest && pack.sizeBytes === packs[index]!.size);
+  const same =
+    packs.length === description.packs.length &&
+    description.packs.every(
+      (pack, index) => pack.digest === packs[index]!.digest && pack.sizeBytes === packs[index]!.size,
+    );
   if (!same) throw new RangeError('the packs are not those of the manifest');
   if (manifest.layers.length !== 1 + description.regions.length + packs.length) {
     throw new RangeError('there are layers that nothing needs');

@@ -47,7 +47,8 @@ export function encodeEntry(entry: Omit<SnapshotEntry, 'reference'>): Descriptor
 
 /** By `OS@TAG`, `OS` (its newest), or the first digits of id or digest. `entries`: oldest first. Throws E_NO_SNAPSHOT. */
 export function findEntry(entries: readonly SnapshotEntry[], text: string): SnapshotEntry {
-  const named = entries.findLast((entry) => entry.reference === text) ?? entries.findLast((e) => e.os === text);
+  const named =
+    entries.findLast((entry) => entry.reference === text) ?? entries.findLast((e) => e.os === text);
   if (named !== undefined) return named;
   const digits = text.replace(/^sha256:/, '').toLowerCase();
   const looksLikeDigits = /^[0-9a-f]+$/.test(digits) && digits.length >= LEAST_DIGITS;
@@ -56,8 +57,12 @@ export function findEntry(entries: readonly SnapshotEntry[], text: string): Snap
     : [];
   if (found.length === 1) return found[0]!;
   const several = found.length > 1;
-  throw new TorporError('E_NO_SNAPSHOT', several ? `“${text}” is the start of several snapshots` : `there is no snapshot “${text}”`, {
-    facts: { reference: text, candidates: found.map((entry) => entry.reference) },
-    hint: 'run `torpor bank ls` to see what there is',
-  });
+  throw new TorporError(
+    'E_NO_SNAPSHOT',
+    several ? `“${text}” is the start of several snapshots` : `there is no snapshot “${text}”`,
+    {
+      facts: { reference: text, candidates: found.map((entry) => entry.reference) },
+      hint: 'run `torpor bank ls` to see what there is',
+    },
+  );
 }

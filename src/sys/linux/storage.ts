@@ -154,7 +154,7 @@ function orNull<T>(action: () => T): T | null {
   try {
     return action();
   } catch (error) {
-    if (error instanceof TorporError && error.facts['errno'] === 'ENOENT') return null;
+    if (error instanceof TorporError && error.facts.errno === 'ENOENT') return null;
     throw error;
   }
 }

@@ -1,0 +1,160 @@
+import { availableParallelism } from 'node:os';
+import { PAGE_BYTES } from '../base/units.ts';
+import type { Bank } from './bank.ts';
+import { decodingBlobLater } from './damage.ts';
+import type { PackCache } from './pack-cache.ts';
+import { FRAME_PAGES } from './pack-reader.ts';
+import { openPageMap } from './page-map-reader.ts';
+import { PAGE_STATE, RUN_WORDS, type RunBatch, runCount, runState } from './page-run.ts';
+import type { Region } from './region.ts';
+import { regionKey } from './region.ts';
+import type { Snapshot } from './snapshot.ts';
+
+/** Pieces of stored runs that are held at a time, 16 bytes each: at least 1 GiB of pages when each stands alone. */
+const WINDOW_PIECES = 2 ** 18;
+/** Frames of a pack: a power of two. */
+const PACK_FRAMES = 128;
+/** Frames that are expanded ahead. */
+const AHEAD = 2 * availableParallelism();
+
+/** Told of every page of a region once. Frames are expanded ahead, so stored pages come in the order of the packs. */
+export interface RegionVisitor {
+  stored(firstPage: number, bytes: Uint8Array): void;
+  zero(firstPage: number, count: number): void;
+  free(firstPage: number, count: number): void;
+}
+
+/**
+ * Walks a region of a snapshot with a bounded amount of memory: each frame that the pieces of a
+ * window lie in is read once for that window, wherever its pages go. Throws E_BANK_DAMAGED.
+ */
+export async function walkRegion(
+  bank: Bank,
+  snapshot: Snapshot,
+  region: Region,
+  packs: PackCache,
+  visitor: RegionVisitor,
+): Promise<void> {
+  const map = openPageMap(bank, snapshot, regionKey(region))!;
+  const window = new Window(snapshot, packs, visitor);
+  for (let frame = 0; frame < map.frames; frame += 1) {
+    await window.add(await map.read(frame));
+  }
+  await window.flush();
+}
+
+/** Pieces of stored pages, each inside one frame of a pack. */
+class Window {
+  readonly #snapshot: Snapshot;
+  readonly #packs: PackCache;
+  readonly #visitor: RegionVisitor;
+  readonly #page = new Uint32Array(WINDOW_PIECES);
+  readonly #count = new Uint16Array(WINDOW_PIECES);
+  /** Pack × frames of a pack + frame. */
+  readonly #frame = new Uint32Array(WINDOW_PIECES);
+  readonly #first = new Uint16Array(WINDOW_PIECES);
+  #pieces = 0;
+
+  constructor(snapshot: Snapshot, packs: PackCache, visitor: RegionVisitor) {
+    this.#snapshot = snapshot;
+    this.#packs = packs;
+    this.#visitor = visitor;
+  }
+
+  async add(batch: RunBatch): Promise<void> {
+    let page = batch.firstPage;
+    for (let run = 0; run < batch.runs; run += 1) {
+      const word = batch.words[run * RUN_WORDS]!;
+      const count = runCount(word);
+      const state = runState(word);
+      if (state === PAGE_STATE.zero) this.#visitor.zero(page, count);
+      else if (state === PAGE_STATE.free) this.#visitor.free(page, count);
+      else
+        await this.#addStored(
+          page,
+          count,
+          batch.words[run * RUN_WORDS + 1]!,
+          batch.words[run * RUN_WORDS + 2]!,
+        );
+      page += count;
+    }
+  }
+
+  async #addStored(page: number, count: number, pack: number, first: number): Promise<void> {
+    for (let done = 0; done < count; ) {
+      if (this.#pieces === WINDOW_PIECES) await this.flush();
+      const inFrame = (first + done) % FRAME_PAGES;
+      const piece = Math.min(count - done, FRAME_PAGES - inFrame);
+      this.#page[this.#pieces] = page + done;
+      this.#count[this.#pieces] = piece;
+      this.#frame[this.#pieces] = pack * PACK_FRAMES + Math.floor((first + done) / FRAME_PAGES);
+      this.#first[this.#pieces] = inFrame;
+      this.#pieces += 1;
+      done += piece;
+    }
+  }
+
+  /** Tells the visitor of all pieces, frame after frame. */
+  async flush(): Promise<void> {
+    const { frames, order } = this.#sortByFrame();
+    const ahead: Promise<Uint8Array>[] = [];
+    let next = 0;
+    try {
+      for (const { frame, start, end } of frames) {
+        while (next < frames.length && ahead.length < AHEAD) ahead.push(this.#expand(frames[next++]!.frame));
+        const bytes = await ahead.shift()!;
+        this.#tell(bytes, order, start, end, frame);
+      }
+    } finally {
+      await Promise.allSettled(ahead);
+    }
+    this.#pieces = 0;
+  }
+
+  #tell(bytes: Uint8Array, order: Uint32Array, start: number, end: number, frame: number): void {
+    for (let index = start; index < end; index += 1) {
+      const piece = order[index]!;
+      const from = this.#first[piece]! * PAGE_BYTES;
+      const to = from + this.#count[piece]! * PAGE_BYTES;
+      if (to > bytes.length) throw new Error(`frame ${frame} is shorter than its pages`);
+      this.#visitor.stored(this.#page[piece]!, bytes.subarray(from, to));
+    }
+  }
+
+  #expand(frame: number): Promise<Uint8Array> {
+    const number = Math.floor(frame / PACK_FRAMES);
+    const digest = this.#snapshot.description.packs[number]!.digest;
+    const expanding = decodingBlobLater(this.#snapshot.reference, digest, async () =>
+      this.#packs.get(number).read(frame % PACK_FRAMES),
+    );
+    // A failure is seen where it is waited for.
+    expanding.catch(() => {});
+    return expanding;
+  }
+
+  /** Pieces in the order of their frames, within a frame in the order of pages. */
+  #sortByFrame(): { frames: { frame: number; start: number; end: number }[]; order: Uint32Array } {
+    const counts = new Map<number, number>();
+    for (let piece = 0; piece < this.#pieces; piece += 1) {
+      const frame = this.#frame[piece]!;
+      counts.set(frame, (counts.get(frame) ?? 0) + 1);
+    }
+    const frames: { frame: number; start: number; end: number }[] = [];
+    const positions = new Map<number, number>();
+    let start = 0;
+    for (const frame of Float64Array.from(counts.keys()).sort()) {
+      const end = start + counts.get(frame)!;
+      frames.push({ frame, start, end });
+      positions.set(frame, start);
+      start = end;
+    }
+    const order = new Uint32Array(this.#pieces);
+    for (let piece = 0; piece < this.#pieces; piece += 1) {
+      const frame = this.#frame[piece]!;
+      const position = positions.get(frame)!;
+      order[position] = piece;
+      positions.set(frame, position + 1);
+    }
+    return { frames, order };
+  }
+}
