@@ -145,6 +145,9 @@ export class FakeSys implements Sys {
   remountReadOnly(): void {
     this.stopped.push('filesystems');
   }
+  runFirst<T>(action: () => T): T {
+    return action();
+  }
   sync(): void {
     this.syncs += 1;
   }

@@ -6,6 +6,7 @@ import { listDirectory, readFile, readFileRange, readLink, writeTextFile } from 
 import { readKernelLog } from './linux/kernel-log.ts';
 import { kexecLoad, probeKexecJump, rebootKexec } from './linux/kexec.ts';
 import { mapPhysical } from './linux/physical-memory.ts';
+import { runFirst } from './linux/priority.ts';
 import { reseedRandom } from './linux/random.ts';
 import { runProgram } from './linux/run-program.ts';
 import { holdSignals } from './linux/session.ts';
@@ -36,6 +37,7 @@ export function openLinux(): Sys {
     sync: () => {
       syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
     },
+    runFirst,
     holdSignals,
     runProgram,
     reseedRandom,

@@ -47,6 +47,20 @@ export function describeSys(name: string, open: () => SysSample): void {
     assert.deepEqual(sys.listDirectory(directory), ['a', 'b', 'c']);
   });
 
+  check('an action that runs first gives its result and its failure', ({ sys }) => {
+    assert.equal(
+      sys.runFirst(() => 7),
+      7,
+    );
+    assert.throws(
+      () =>
+        sys.runFirst(() => {
+          throw new RangeError('x');
+        }),
+      RangeError,
+    );
+  });
+
   check('a link is read', ({ sys, link, target }) => {
     assert.equal(sys.readLink(link), target);
   });

@@ -80,6 +80,8 @@ export interface Sys {
   endAllPrograms(graceMs: number): void;
   /** Has the kernel make all filesystems read-only (sysrq u), also those in use; waits until they are. */
   remountReadOnly(): void;
+  /** Runs `action` in a thread that waits for no ordinary program to give up its processor. */
+  runFirst<T>(action: () => T): T;
   /** `sync(2)` */
   sync(): void;
   /**

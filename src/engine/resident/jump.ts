@@ -22,17 +22,7 @@ export function jump(sys: Sys, switchboard: Switchboard, target: number): Arriva
   const self = switchboard.running();
   loadJumpImage(sys, switchboard.base, self);
   sys.sync();
-  switchboard.setTarget(target, sys.readTsc(), sys.realtimeMs());
-  markLog(sys, 'leave');
-  try {
-    withExpeditedRcu(sys, () => sys.rebootKexec());
-  } catch (cause) {
-    switchboard.setTarget(self.index, 0n, 0);
-    throw explainFreezeRefusal(sys, cause);
-  }
-  // The mark first: the parts of the way back are read from the log and must not exceed the whole.
-  markLog(sys, 'arrive');
-  const tscReturn = sys.readTsc();
+  const tscReturn = sys.runFirst(() => leaveAndReturn(sys, switchboard, self.index, target));
   const control = switchboard.control();
   // The trampoline makes the target the current slot. The sequence would not tell: an OS that comes
   // out of a bank may find the same number after another start of home.
@@ -49,6 +39,21 @@ export function jump(sys: Sys, switchboard: Switchboard, target: number): Arriva
     });
   }
   return { control, tscReturn };
+}
+
+/** Returns the TSC right after the return. On the way back every thawed program wants a processor, too. */
+function leaveAndReturn(sys: Sys, switchboard: Switchboard, self: number, target: number): bigint {
+  switchboard.setTarget(target, sys.readTsc(), sys.realtimeMs());
+  markLog(sys, 'leave');
+  try {
+    withExpeditedRcu(sys, () => sys.rebootKexec());
+  } catch (cause) {
+    switchboard.setTarget(self, 0n, 0);
+    throw explainFreezeRefusal(sys, cause);
+  }
+  // The mark first: the parts of the way back are read from the log and must not exceed the whole.
+  markLog(sys, 'arrive');
+  return sys.readTsc();
 }
 
 /**
