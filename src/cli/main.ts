@@ -36,6 +36,11 @@ function program(): Command {
       }),
     )
     .addCommand(showCommand())
+    .addCommand(
+      lazyCommand('inspect', 'look into a parked OS or a snapshot without starting it', async () => {
+        return (await import('./commands/inspect.ts')).inspectCommand();
+      }),
+    )
     .addCommand(osCommand())
     .addCommand(
       lazyCommand('bank', 'snapshots of whole OSes: list, compare, verify, remove, export', async () => {
