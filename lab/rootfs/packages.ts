@@ -17,9 +17,10 @@ export interface UnpackedPackages {
 export async function unpackPackages(
   names: readonly string[],
   report: ReportBuild,
+  suite = SUITE,
 ): Promise<UnpackedPackages> {
   const packages: DownloadedPackage[] = [];
-  for (const name of names) packages.push(await downloadPackage({ suite: SUITE, name }, { report }));
+  for (const name of names) packages.push(await downloadPackage({ suite, name }, { report }));
   const versions = packages.map(({ name, version }) => `${name}=${version}`);
   const place = await cached(
     'unpacked',

@@ -1,11 +1,21 @@
-/** `npm run -s bench -- switch`: see options.ts. Results on standard output, progress on standard error. */
+/** `npm run -s bench -- switch` and `bank`: see options.ts. Results on standard output, progress on standard error. */
 
 import type { LabState } from '../../lab/machine/state.ts';
 import { reportFailure } from '../../src/cli/fail.ts';
 import { print, printJson } from '../../src/cli/output.ts';
+import { bankBenchConfig } from './bank/config.ts';
+import { type BankSamples, measureBank } from './bank/measure.ts';
+import { renderBank, summarizeBank } from './bank/result.ts';
 import { assemble, locateTestLab, withoutLeftovers } from './lab-session.ts';
-import { type BenchOptions, parseOptions, USAGE } from './options.ts';
-import { measureComparison } from './switch/comparison.ts';
+import {
+  BANK_USAGE,
+  type BankBenchOptions,
+  type BenchOptions,
+  parseBankBenchOptions,
+  parseOptions,
+  USAGE,
+} from './options.ts';
+import { measureComparison, measureHibernation } from './switch/comparison.ts';
 import { benchConfig, PAIR, SLOT_SIZES_MIB } from './switch/config.ts';
 import { measureSwitches, type SwitchSamples } from './switch/measure.ts';
 import { renderBench, summarizeBench } from './switch/result.ts';
@@ -16,9 +26,10 @@ const say = (text: string): void => {
 
 async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help')) {
-    print(USAGE);
+    print(`${USAGE}\n\n${BANK_USAGE}`);
     return;
   }
+  if (argv.includes('bank')) return await benchBank(parseBankBenchOptions(argv));
   const options = parseOptions(argv);
   const state = locateTestLab('bench');
   const { samples, machine } = await benchSwitches(state, options);
@@ -26,6 +37,35 @@ async function main(argv: readonly string[]): Promise<void> {
   const result = summarizeBench(samples, comparison, machine);
   if (options.json) printJson(result);
   else print(renderBench(result));
+}
+
+async function benchBank(options: BankBenchOptions): Promise<void> {
+  const state = locateTestLab('bench');
+  const { samples, machine } = await onBankMachine(state, options);
+  const hibernation = options.quick ? null : await measureHibernation(state, say);
+  const result = summarizeBank(samples, hibernation, null, machine);
+  if (options.json) printJson(result);
+  else print(renderBank(result));
+}
+
+async function onBankMachine(
+  state: LabState,
+  options: BankBenchOptions,
+): Promise<{ samples: BankSamples; machine: { cpus: number; emulated: boolean } }> {
+  return await withoutLeftovers(state, async () => {
+    const machine = await assemble(bankBenchConfig(), state);
+    const { cpus, accel } = machine.spec;
+    try {
+      say('start the machine');
+      await machine.powerOn();
+      return {
+        samples: await measureBank(machine, options, say),
+        machine: { cpus, emulated: accel === 'tcg' },
+      };
+    } finally {
+      machine.close();
+    }
+  });
 }
 
 async function benchSwitches(

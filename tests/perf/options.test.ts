@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TorporError } from '../../src/base/errors.ts';
-import { parseOptions } from './options.ts';
+import { parseBankBenchOptions, parseOptions } from './options.ts';
 
 test('60 round trips with 2 and with 7 residents by default', () => {
   assert.deepEqual(parseOptions(['switch', '--json']), {
@@ -19,6 +19,11 @@ test('a quick bench is short, and can be told otherwise', () => {
     compare: false,
     json: false,
   });
+});
+
+test('the bench of the bank is whole unless it is told to be quick', () => {
+  assert.deepEqual(parseBankBenchOptions(['bank', '--json']), { quick: false, json: true });
+  assert.throws(() => parseBankBenchOptions(['bank', 'switch']), { code: 'E_USAGE' });
 });
 
 for (const argv of [

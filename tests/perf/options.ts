@@ -10,6 +10,18 @@ export interface BenchOptions {
   readonly json: boolean;
 }
 
+export interface BankBenchOptions {
+  /** Two days instead of ten, nothing to compare with: to see that it works. */
+  readonly quick: boolean;
+  readonly json: boolean;
+}
+
+export const BANK_USAGE = `usage: npm run -s bench -- bank [--json] [--quick]
+
+In one run on one lab machine: the pause of a first and of a second snapshot of a working Debian 12,
+its restore, the bytes that they take, beside dd of as many bytes on the same disk, the hibernation of
+the same OS, makedumpfile of its memory, ten daily snapshots; and the bank's stages on this host itself.`;
+
 export const USAGE = `usage: npm run -s bench -- switch [--json] [--round-trips 60] [--resident 2,7] [--quick]
 
 Times round trips between Debian 12 and Debian 13 in the lab, both with a busy processor and a disk
@@ -25,6 +37,22 @@ kernel, the same rebooted, more resident OSes, and slots of other sizes.
 const MAX_RESIDENT = 8;
 
 /** Throws E_USAGE. */
+export function parseBankBenchOptions(argv: readonly string[]): BankBenchOptions {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+    });
+    if (positionals.join() !== 'bank') throw new Error('name one bench');
+    return { quick: values.quick, json: values.json };
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new TorporError('E_USAGE', message, { hint: BANK_USAGE.split('\n')[0]!, cause });
+  }
+}
+
+/** Throws E_USAGE. */
 export function parseOptions(argv: readonly string[]): BenchOptions {
   try {
     const { values, positionals } = parseArgs({
@@ -37,7 +65,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
         json: { type: 'boolean', default: false },
       },
     });
-    if (positionals.join() !== 'switch') throw new Error('the bench that exists is “switch”');
+    if (positionals.join() !== 'switch') throw new Error('the benches are “switch” and “bank”');
     const { quick, json } = values;
     return {
       roundTrips: parseCount('--round-trips', values['round-trips'] ?? (quick ? '5' : '60'), 1, 100_000),
