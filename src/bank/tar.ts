@@ -1,4 +1,6 @@
-import { extract, type Header, pack, type Source } from 'tar-stream';
+import { type ExtractEvents, extract, type Header, pack } from 'tar-stream';
+
+type Source = ExtractEvents['entry'][1];
 
 /** A file of an archive. */
 export interface TarFile {
@@ -33,7 +35,7 @@ export async function* packTar(
     for await (const chunk of archive) yield chunk as Uint8Array;
     await filling;
   } finally {
-    archive.destroy();
+    archive.destroy(null);
   }
 }
 
@@ -58,7 +60,7 @@ async function fill(
     }
     if (written !== sizeBytes)
       throw new RangeError(`${name} does not have the ${sizeBytes} bytes that were announced`);
-    entry.end();
+    entry.end(null);
     await whole;
   }
   archive.finalize();
@@ -98,7 +100,7 @@ export async function* readTar(
   } catch (cause) {
     throw explain(cause);
   } finally {
-    archive.destroy();
+    archive.destroy(null);
   }
 }
 
@@ -123,5 +125,5 @@ async function feed(
     archive.once('drain', go);
     await Promise.race([drain, closed]);
   }
-  archive.end();
+  archive.end(null);
 }
