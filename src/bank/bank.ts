@@ -8,6 +8,7 @@ import { collectGarbage } from './garbage.ts';
 import { generationOf, nextGeneration } from './generations.ts';
 import {
   checkLayout,
+  type Descriptor,
   decodeIndex,
   decodeManifest,
   encodeJson,
@@ -56,7 +57,7 @@ export class Bank {
     if ((seal.algorithm === null) !== (keyFile === undefined)) throw new Error('a seal needs its key file');
     for (const directory of ['.', 'blobs', BLOBS, 'torpor', TMP]) storage.makeDirectory(directory);
     const unlock = storage.lock(LOCK_FILE);
-    if (storage.size(LAYOUT_FILE) !== null || storage.size(INDEX_FILE) !== null) {
+    if (holdsBank(storage)) {
       unlock();
       throw new TorporError('E_BANK_FORMAT', `${storage.place} holds a bank already`, {
         facts: { place: storage.place },
@@ -111,7 +112,18 @@ export class Bank {
 
   /** Oldest first. */
   snapshots(): SnapshotEntry[] {
-    return parseEntries(this.index()).toSorted((a, b) => a.createdMs - b.createdMs);
+    const entries = parseEntries(this.index(), (descriptor) => this.#annotationsOf(descriptor));
+    return entries.toSorted((a, b) => a.createdMs - b.createdMs);
+  }
+
+  /** Those of a manifest that can be read. */
+  #annotationsOf({ digest, size }: Descriptor): Descriptor['annotations'] {
+    try {
+      return size > MAX_MANIFEST_BYTES ? undefined : decodeManifest(this.readBlob(digest, size)).annotations;
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -202,6 +214,13 @@ export class Bank {
     if (!this.writable) throw new Error('the bank is open for reading');
     replaceFile(this.storage, INDEX_FILE, encodeJson(index));
   }
+}
+
+/** An empty index alone is what a power cut may leave of a bank that was being made. */
+function holdsBank(storage: Storage): boolean {
+  if (storage.size(LAYOUT_FILE) !== null) return true;
+  const index = storage.read(INDEX_FILE);
+  return index !== null && !Buffer.from(index).equals(encodeJson(emptyIndex()));
 }
 
 function emptyIndex(): Index {

@@ -1,6 +1,7 @@
 import type { StoredBlob } from './blobs.ts';
 import type { Description } from './description.ts';
 import { type Manifest, MEDIA_TYPE } from './oci.ts';
+import { encodeAnnotations } from './snapshot-entries.ts';
 
 const AUTHOR = 'torpor';
 
@@ -44,7 +45,7 @@ export function buildManifest(
       ...description.packs.map((pack) => layer(MEDIA_TYPE.pack, pack)),
     ],
     annotations: {
-      'org.opencontainers.image.title': `${description.os}@${description.tag}`,
+      ...encodeAnnotations(description),
       'org.opencontainers.image.created': new Date(description.createdMs).toISOString(),
     },
   };

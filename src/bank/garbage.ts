@@ -3,7 +3,6 @@ import type { Bank } from './bank.ts';
 import { BLOBS, TMP } from './blobs.ts';
 import { decodeManifest, MAX_MANIFEST_BYTES, MEDIA_TYPE } from './oci.ts';
 import { dropFingerprints } from './parent-pages.ts';
-import { parseEntries } from './snapshot-entries.ts';
 import { dropVerified } from './verified.ts';
 
 /** What was given back. */
@@ -30,7 +29,7 @@ export function collectGarbage(bank: Bank): Collected {
     storage.remove(`${BLOBS}/${name}`);
   }
   if (blobs > 0) storage.syncDirectory(BLOBS);
-  const ids = new Set(parseEntries(bank.index()).map((entry) => entry.id));
+  const ids = new Set(bank.snapshots().map((entry) => entry.id));
   dropVerified(bank, ids);
   dropFingerprints(storage, ids);
   return { blobs, bytes };

@@ -3,9 +3,10 @@ import { SegmentReader } from './segment-reader.ts';
 import { SegmentWriter } from './segment-writer.ts';
 
 const DIGEST_BYTES = 32;
-/** Pages that are held in memory before they go to a file: 1 GiB of new pages, 10 MiB of table. */
+/** Pages that are held in memory before they go to a file: 1 GiB of new pages, 12 MiB of table. A power of two. */
 const CAPACITY = 2 ** 18;
 const INDEX_BITS = 18;
+const FIRST_CAPACITY = 2 ** 12;
 
 /** Digests of the pages that a save has written, and where; what does not fit in memory is in files. */
 export class NewPages {
@@ -14,19 +15,20 @@ export class NewPages {
   page = 0;
   readonly #storage: Storage;
   readonly #capacity: number;
-  readonly #digests: Buffer;
-  readonly #places: Uint32Array;
+  #digests: Buffer;
+  #places: Uint32Array;
   /** Open addressing: entry number + 1, or 0. */
-  readonly #slots: Int32Array;
+  #slots: Int32Array;
   #count = 0;
   readonly #spilled: { writer: SegmentWriter; reader: SegmentReader }[] = [];
 
   constructor(storage: Storage, capacity = CAPACITY) {
     this.#storage = storage;
     this.#capacity = capacity;
-    this.#digests = Buffer.alloc(capacity * DIGEST_BYTES);
-    this.#places = new Uint32Array(capacity * 2);
-    this.#slots = new Int32Array(capacity * 2);
+    const first = Math.min(FIRST_CAPACITY, capacity);
+    this.#digests = Buffer.alloc(first * DIGEST_BYTES);
+    this.#places = new Uint32Array(first * 2);
+    this.#slots = new Int32Array(first * 2);
   }
 
   find(digest: Buffer): boolean {
@@ -48,6 +50,7 @@ export class NewPages {
   /** The digest must not be there yet. Errors of the storage pass through. */
   add(digest: Buffer, pack: number, page: number): void {
     if (this.#count === this.#capacity) this.#spill();
+    if (this.#count * 2 === this.#places.length) this.#grow();
     this.#digests.set(digest, this.#count * DIGEST_BYTES);
     this.#places[2 * this.#count] = pack;
     this.#places[2 * this.#count + 1] = page;
@@ -74,6 +77,18 @@ export class NewPages {
       const at = (entry - 1) * DIGEST_BYTES;
       if (this.#digests.compare(digest, 0, DIGEST_BYTES, at, at + DIGEST_BYTES) === 0) return slot;
       slot = (slot + 1) & mask;
+    }
+  }
+
+  #grow(): void {
+    this.#digests = Buffer.concat([this.#digests], 2 * this.#digests.length);
+    const places = new Uint32Array(2 * this.#places.length);
+    places.set(this.#places);
+    this.#places = places;
+    this.#slots = new Int32Array(2 * this.#slots.length);
+    for (let entry = 0; entry < this.#count; entry += 1) {
+      const start = entry * DIGEST_BYTES;
+      this.#slots[this.#slotOf(this.#digests.subarray(start, start + DIGEST_BYTES))] = entry + 1;
     }
   }
 

@@ -45,14 +45,15 @@ const manifestSchema = z.object({
 
 const indexSchema = z.object({
   schemaVersion: z.literal(2),
-  mediaType: z.literal(MEDIA_TYPE.index),
+  // skopeo leaves it out.
+  mediaType: z.literal(MEDIA_TYPE.index).optional(),
   manifests: z.array(descriptor).max(MAX_SNAPSHOTS),
   annotations: annotations.optional(),
 });
 
 const layoutSchema = z.object({ imageLayoutVersion: z.string().regex(/^1\.\d+\.\d+$/) });
 
-/** The annotations of a snapshot in index.json. */
+/** The annotations of a snapshot, in index.json and in its manifest. */
 const snapshotAnnotations = z.object({
   'org.opencontainers.image.ref.name': z.string().max(256),
   'org.torpor.id': snapshotIdSchema,
@@ -85,11 +86,11 @@ export function checkLayout(bytes: Uint8Array): void {
   decodeJson(layoutSchema, bytes);
 }
 
-/** Null when the descriptor is not of a snapshot. */
-export function parseSnapshotAnnotations(of: Descriptor): SnapshotAnnotations | null {
-  return of.mediaType === MEDIA_TYPE.manifest
-    ? (snapshotAnnotations.safeParse(of.annotations).data ?? null)
-    : null;
+/** Null when they are not those of a snapshot. */
+export function parseSnapshotAnnotations(
+  annotations: Readonly<Record<string, string>> | undefined,
+): SnapshotAnnotations | null {
+  return snapshotAnnotations.safeParse(annotations).data ?? null;
 }
 
 /** The same value always gives the same bytes: keys keep the order in which they were built. */

@@ -1,18 +1,39 @@
 import { TorporError } from '../base/errors.ts';
-import { type Descriptor, type Index, MEDIA_TYPE, parseSnapshotAnnotations } from './oci.ts';
+import {
+  type Descriptor,
+  type Index,
+  MEDIA_TYPE,
+  parseSnapshotAnnotations,
+  type SnapshotAnnotations,
+} from './oci.ts';
 import type { SnapshotEntry } from './snapshot.ts';
 
 /** So many digits of an id or digest say which snapshot is meant. */
 const LEAST_DIGITS = 6;
 
-/** The snapshots of an index, as they stand; other tools' images are left out. */
-export function parseEntries(index: Index): SnapshotEntry[] {
-  return index.manifests.flatMap((descriptor) => parseEntry(descriptor) ?? []);
+/**
+ * The snapshots of an index, as they stand; other tools' images are left out. `readAnnotations` is
+ * asked for those of the manifest where the index has none.
+ */
+export function parseEntries(
+  index: Index,
+  readAnnotations: (descriptor: Descriptor) => Descriptor['annotations'] = () => undefined,
+): SnapshotEntry[] {
+  return index.manifests.flatMap(
+    (descriptor) => parseEntry(descriptor) ?? parseEntry(descriptor, readAnnotations(descriptor)) ?? [],
+  );
 }
 
-/** Null for a descriptor that is not of a snapshot. */
-export function parseEntry(descriptor: Descriptor): SnapshotEntry | null {
-  const said = parseSnapshotAnnotations(descriptor);
+/**
+ * Null for a descriptor that is not of a snapshot. `annotations`: those of the manifest where the
+ * descriptor has none, as after a copy by skopeo.
+ */
+export function parseEntry(
+  descriptor: Descriptor,
+  annotations: Descriptor['annotations'] = descriptor.annotations,
+): SnapshotEntry | null {
+  if (descriptor.mediaType !== MEDIA_TYPE.manifest) return null;
+  const said = parseSnapshotAnnotations(annotations);
   if (said === null) return null;
   return {
     id: said['org.torpor.id'],
@@ -33,15 +54,22 @@ export function encodeEntry(entry: Omit<SnapshotEntry, 'reference'>): Descriptor
     mediaType: MEDIA_TYPE.manifest,
     digest: entry.digest,
     size: entry.manifestBytes,
-    annotations: {
-      'org.opencontainers.image.ref.name': `${entry.os}@${entry.tag}`,
-      'org.torpor.id': entry.id,
-      'org.torpor.os': entry.os,
-      'org.torpor.tag': entry.tag,
-      'org.torpor.note': entry.note,
-      'org.torpor.created': String(entry.createdMs),
-      'org.torpor.parent': entry.parent ?? '',
-    },
+    annotations: encodeAnnotations(entry),
+  };
+}
+
+/** What index and manifest say of a snapshot. */
+export function encodeAnnotations(
+  entry: Pick<SnapshotEntry, 'id' | 'os' | 'tag' | 'note' | 'createdMs' | 'parent'>,
+): SnapshotAnnotations {
+  return {
+    'org.opencontainers.image.ref.name': `${entry.os}@${entry.tag}`,
+    'org.torpor.id': entry.id,
+    'org.torpor.os': entry.os,
+    'org.torpor.tag': entry.tag,
+    'org.torpor.note': entry.note,
+    'org.torpor.created': String(entry.createdMs),
+    'org.torpor.parent': entry.parent ?? '',
   };
 }
 

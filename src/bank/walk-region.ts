@@ -12,6 +12,7 @@ import type { Snapshot } from './snapshot.ts';
 
 /** Pieces of stored runs that are held at a time, 16 bytes each: at least 1 GiB of pages when each stands alone. */
 const WINDOW_PIECES = 2 ** 18;
+const FIRST_PIECES = 2 ** 10;
 /** Frames of a pack: a power of two. */
 const PACK_FRAMES = 128;
 /** Frames that are expanded ahead. */
@@ -48,11 +49,12 @@ class Window {
   readonly #snapshot: Snapshot;
   readonly #packs: PackCache;
   readonly #visitor: RegionVisitor;
-  readonly #page = new Uint32Array(WINDOW_PIECES);
-  readonly #count = new Uint16Array(WINDOW_PIECES);
+  #capacity = FIRST_PIECES;
+  #page = new Uint32Array(FIRST_PIECES);
+  #count = new Uint16Array(FIRST_PIECES);
   /** Pack × frames of a pack + frame. */
-  readonly #frame = new Uint32Array(WINDOW_PIECES);
-  readonly #first = new Uint16Array(WINDOW_PIECES);
+  #frame = new Uint32Array(FIRST_PIECES);
+  #first = new Uint16Array(FIRST_PIECES);
   #pieces = 0;
 
   constructor(snapshot: Snapshot, packs: PackCache, visitor: RegionVisitor) {
@@ -83,6 +85,7 @@ class Window {
   async #addStored(page: number, count: number, pack: number, first: number): Promise<void> {
     for (let done = 0; done < count; ) {
       if (this.#pieces === WINDOW_PIECES) await this.flush();
+      if (this.#pieces === this.#capacity) this.#grow();
       const inFrame = (first + done) % FRAME_PAGES;
       const piece = Math.min(count - done, FRAME_PAGES - inFrame);
       this.#page[this.#pieces] = page + done;
@@ -92,6 +95,14 @@ class Window {
       this.#pieces += 1;
       done += piece;
     }
+  }
+
+  #grow(): void {
+    this.#capacity *= 2;
+    this.#page = grown(this.#page, new Uint32Array(this.#capacity));
+    this.#count = grown(this.#count, new Uint16Array(this.#capacity));
+    this.#frame = grown(this.#frame, new Uint32Array(this.#capacity));
+    this.#first = grown(this.#first, new Uint16Array(this.#capacity));
   }
 
   /** Tells the visitor of all pieces, frame after frame. */
@@ -157,4 +168,9 @@ class Window {
     }
     return { frames, order };
   }
+}
+
+function grown<T extends Uint16Array | Uint32Array>(from: T, into: T): T {
+  into.set(from);
+  return into;
 }
