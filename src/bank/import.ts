@@ -4,6 +4,7 @@ import { type ArchiveContent, archiveDamaged, notAnArchive, readArchive } from '
 import type { Bank } from './bank.ts';
 import { syncBlobs } from './blobs.ts';
 import { type Description, tagSchema } from './description.ts';
+import { explainFull } from './explain-full.ts';
 import { collectGarbage } from './garbage.ts';
 import {
   type Descriptor,
@@ -42,7 +43,7 @@ export interface Imported {
  * Adds the snapshot of an OCI archive to a bank that is open for writing. Blobs that are there stay; all pages
  * are verified before index.json names the snapshot, so that a power cut or a failure leaves nothing
  * that is visible, and what was added goes at the end or at the next opening for writing. Throws
- * E_BANK_FORMAT, E_BANK_DAMAGED, E_BANK_KEY, E_SNAPSHOT_EXISTS, E_USAGE.
+ * E_BANK_FORMAT, E_BANK_DAMAGED, E_BANK_KEY, E_BANK_FULL, E_SNAPSHOT_EXISTS, E_USAGE.
  */
 export async function importSnapshot(
   bank: Bank,
@@ -58,6 +59,8 @@ export async function importSnapshot(
     });
     syncBlobs(bank.storage);
     return await addSnapshot(bank, content, options);
+  } catch (error) {
+    throw explainFull(bank, error, ' for the snapshot; nothing of it was kept');
   } finally {
     collectGarbage(bank);
   }

@@ -7,11 +7,10 @@ import { BLOBS } from './blobs.ts';
 import { pruneBank } from './prune.ts';
 import { planPrune } from './prune-plan.ts';
 import { planRemoval, removeSnapshots } from './remove.ts';
-import { type FrozenContent, requireContent, saveFrozen } from './snapshots.fixture.ts';
+import { type FrozenContent, range, requireContent, saveFrozen } from './snapshots.fixture.ts';
 import { measureBank } from './stats.ts';
 import { verifySnapshot } from './verify.ts';
 
-const range = (from: number, to: number): number[] => Array.from({ length: to - from }, (_, at) => from + at);
 /** Most of the first one's pages are in no other. */
 const FIRST: FrozenContent = { memory: [...range(1, 600), 0, null], disk: range(1000, 1010) };
 const SECOND: FrozenContent = {

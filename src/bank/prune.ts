@@ -3,6 +3,7 @@ import { type OnProgress, ProgressMeter } from '../base/progress.ts';
 import { PAGE_BYTES } from '../base/units.ts';
 import type { Bank } from './bank.ts';
 import { syncBlobs } from './blobs.ts';
+import { bankFull, explainFull } from './explain-full.ts';
 import { collectGarbage } from './garbage.ts';
 import { NewPages } from './new-pages.ts';
 import { addSegments } from './page-index.ts';
@@ -12,6 +13,8 @@ import { rewriteSnapshot } from './rewrite-snapshot.ts';
 import type { SnapshotEntry } from './snapshot.ts';
 import { encodeEntry } from './snapshot-entries.ts';
 import { isVerified, markVerified } from './verified.ts';
+
+const NO_ROOM = ' for the new packs; the old ones are as they were';
 
 /** What pruning did. */
 export interface Pruned {
@@ -120,7 +123,7 @@ async function repackRound(
     giveUp(bank, newPages);
     const damagedPack = error instanceof DamagedPack ? error.digest : null;
     if (damagedPack !== null) return { damagedPack };
-    throw explain(bank, error);
+    throw explainFull(bank, error, NO_ROOM);
   }
 }
 
@@ -146,9 +149,8 @@ function refuseWhileRestoring(bank: Bank): void {
 }
 
 function requireRoom(bank: Bank, plan: PrunePlan): void {
-  const freeBytes = bank.storage.freeBytes();
-  if (plan.newBytes <= freeBytes) return;
-  throw full(bank, { wantedBytes: plan.newBytes, freeBytes });
+  if (plan.newBytes <= bank.storage.freeBytes()) return;
+  throw bankFull(bank, NO_ROOM);
 }
 
 function giveUp(bank: Bank, newPages: NewPages): void {
@@ -159,22 +161,4 @@ function giveUp(bank: Bank, newPages: NewPages): void {
     // The next opening for writing does it.
     if (!(error instanceof TorporError)) throw error;
   }
-}
-
-function explain(bank: Bank, error: unknown): unknown {
-  const isFull = error instanceof TorporError && error.facts.errno === 'ENOSPC';
-  return isFull ? full(bank, { freeBytes: bank.storage.freeBytes() }, error) : error;
-}
-
-function full(bank: Bank, facts: Readonly<Record<string, number>>, cause?: unknown): TorporError {
-  const { place } = bank.storage;
-  return new TorporError(
-    'E_BANK_FULL',
-    `${place} has no room for the new packs; the old ones are as they were`,
-    {
-      facts: { place, ...facts },
-      hint: 'remove a snapshot first: `torpor bank rm`',
-      cause,
-    },
-  );
 }

@@ -4,7 +4,7 @@ import { PAGE_BYTES } from '../base/units.ts';
 import { FakeStorage } from '../sys/storage.fake.ts';
 import { Bank } from './bank.ts';
 import { diffSnapshots } from './diff.ts';
-import { requireContent, saveFrozen } from './snapshots.fixture.ts';
+import { saveFrozen } from './snapshots.fixture.ts';
 import { measureBank } from './stats.ts';
 
 const FIRST = { memory: [1, 2, 3, 0, null, 2], disk: [7, 8, 0, 0] };
@@ -16,13 +16,6 @@ async function newBank(): Promise<Bank> {
   await saveFrozen(bank, 'tiny@b', SECOND, 2);
   return bank;
 }
-
-test('the fixture comes back', async () => {
-  const bank = await newBank();
-  await requireContent(bank, bank.find('tiny@a'), FIRST);
-  await requireContent(bank, bank.find('tiny@b'), SECOND);
-  await assert.rejects(requireContent(bank, bank.find('tiny@a'), SECOND), /memory page . is not/);
-});
 
 test('counts pages of snapshots: their own, shared, empty', async () => {
   const bank = await newBank();
