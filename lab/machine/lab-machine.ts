@@ -22,6 +22,7 @@ import {
 import { collectEvidence } from './evidence.ts';
 import { findFreePorts, isPortFree } from './free-ports.ts';
 import type { MachineSpec } from './machine-spec.ts';
+import { BANK_DIRECTORY, BANK_DISK } from './plan-machine.ts';
 import { planQemuArguments } from './qemu-arguments.ts';
 import { findQemu, killQemu, requireQemu, startQemu } from './qemu-process.ts';
 import { openQmp } from './qmp.ts';
@@ -54,7 +55,7 @@ export class LabMachine {
     return findQemu(this.state) !== null;
   }
 
-  /** Starts the machine with the disks that it has, and waits until home answers. Throws E_LAB_RUNNING. */
+  /** Starts the machine with the disks that it has, and waits until home answers and has a bank. Throws E_LAB_RUNNING. */
   async powerOn(): Promise<Pong> {
     return await this.#exclusive(async () => {
       if (this.isRunning) {
@@ -67,7 +68,9 @@ export class LabMachine {
       await this.#renewPorts();
       const from = logPosition(this.state.consoleLog);
       await startQemu(this.state, planQemuArguments(this.spec, this.state));
-      return await whileBooting(this.state, from, () => this.#awaitPing(HOME_BOOT_MS));
+      const pong = await whileBooting(this.state, from, () => this.#awaitPing(HOME_BOOT_MS));
+      await this.#makeBank();
+      return pong;
     });
   }
 
@@ -203,6 +206,13 @@ export class LabMachine {
         if (!isSlow || performance.now() > deadline) throw error;
       }
     }
+  }
+
+  /** At the first start of a machine the bank's disk is empty. */
+  async #makeBank(): Promise<void> {
+    if (!this.spec.disks.some(({ serial }) => serial === BANK_DISK)) return;
+    const script = `mountpoint -q ${BANK_DIRECTORY} || exit 0; [ -e ${BANK_DIRECTORY}/oci-layout ] || exec ${TORPOR} bank init`;
+    await this.exec(['sh', '-c', script], { timeoutMs: HOME_BOOT_MS });
   }
 
   /** A port of an earlier power-on may have been taken by somebody since. */

@@ -8,7 +8,9 @@ import { GATEWAY, planAddress } from './qemu-arguments.ts';
 
 /** The tool disk's serial number, which the initramfs looks for. */
 export const TOOL_DISK = 'torpor-tool';
-/** The bank disk's serial number; home mounts it at /var/lib/torpor/bank. */
+/** Where home has its bank. */
+export const BANK_DIRECTORY = '/var/lib/torpor/bank';
+/** The serial number of the disk that the initramfs mounts there. */
 export const BANK_DISK = 'torpor-bank';
 /** Where home keeps what it boots the other OSes from. */
 const BOOT_DIRECTORY = '/boot/torpor';

@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import type { LabMachine } from '../../../lab/machine/lab-machine.ts';
+import { BANK_DIRECTORY } from '../../../lab/machine/plan-machine.ts';
 import { TORPOR } from '../../../lab/machine/shut-down.ts';
 
 /** Where home has its bank. */
-export const BANK = '/var/lib/torpor/bank';
+export const BANK = BANK_DIRECTORY;
 
 const descriptor = z.looseObject({ digest: z.string().regex(/^sha256:[0-9a-f]{64}$/), size: z.number() });
 const indexSchema = z.looseObject({
