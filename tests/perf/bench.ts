@@ -6,6 +6,7 @@ import { print, printJson } from '../../src/cli/output.ts';
 import { bankBenchConfig } from './bank/config.ts';
 import { type BankSamples, measureBank } from './bank/measure.ts';
 import { renderBank, summarizeBank } from './bank/result.ts';
+import { measurePipeline } from './bank-pipeline.ts';
 import { assemble, locateTestLab, withoutLeftovers } from './lab-session.ts';
 import {
   BANK_USAGE,
@@ -43,7 +44,10 @@ async function benchBank(options: BankBenchOptions): Promise<void> {
   const state = locateTestLab('bench');
   const { samples, machine } = await onBankMachine(state, options);
   const hibernation = options.quick ? null : await measureHibernation(state, say);
-  const result = summarizeBank(samples, hibernation, null, machine);
+  say('the bank on this host, without a machine');
+  const native = options.quick ? null : await measurePipeline({ image: samples.image.files.memory, say });
+  samples.image.remove();
+  const result = summarizeBank(samples, hibernation, native, machine);
   if (options.json) printJson(result);
   else print(renderBank(result));
 }
