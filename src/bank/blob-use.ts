@@ -1,5 +1,6 @@
 import { TorporError } from '../base/errors.ts';
 import type { Bank } from './bank.ts';
+import { BLOBS } from './blobs.ts';
 import type { SnapshotEntry } from './snapshot.ts';
 
 /** What a snapshot takes in the bank. */
@@ -62,4 +63,16 @@ function sumUse(blobs: ReadonlyMap<string, number>, users: ReadonlyMap<string, n
     else sharedBytes += sizeBytes;
   }
   return { ownBytes, sharedBytes, blobs: blobs.size };
+}
+
+/** Bytes of blobs that nothing refers to; 0 as long as a manifest cannot be read. */
+export function measureGarbage(bank: Bank): number {
+  const needed = new Set<string>();
+  for (const entry of bank.snapshots()) {
+    const blobs = neededBlobs(bank, entry);
+    if (blobs === null) return 0;
+    for (const digest of blobs.keys()) needed.add(digest.slice('sha256:'.length));
+  }
+  const garbage = bank.storage.list(BLOBS).filter((name) => !needed.has(name));
+  return garbage.reduce((sum, name) => sum + (bank.storage.size(`${BLOBS}/${name}`) ?? 0), 0);
 }

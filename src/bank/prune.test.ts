@@ -78,6 +78,7 @@ test('many small packs become one', async () => {
 test('removal gives back the blobs of the removed snapshot alone, and says so before', async () => {
   const bank = await newBank();
   const used = bank.storage.list(BLOBS).length;
+  failure('E_USAGE', () => planRemoval(bank, ['tiny']));
   const plan = planRemoval(bank, ['tiny@b', 'tiny@b']);
   assert.deepEqual(
     plan.snapshots.map(({ reference }) => reference),

@@ -13,10 +13,12 @@ export interface RemovalPlan {
   readonly bytes: number;
 }
 
-/** Checks what is to be removed. Throws E_NO_SNAPSHOT; E_BANK_BUSY while a restore of one is unfinished. */
+/** Checks what is to be removed. Throws E_NO_SNAPSHOT; E_USAGE; E_BANK_BUSY while a restore of one is unfinished. */
 export function planRemoval(bank: Bank, references: readonly string[]): RemovalPlan {
   const entries = bank.snapshots();
-  const removed = new Map(references.map((reference) => findEntry(entries, reference)).map((e) => [e.id, e]));
+  const removed = new Map(
+    references.map((reference) => requireNamed(entries, reference)).map((e) => [e.id, e]),
+  );
   const unfinished = bank.unfinishedRestore();
   if (unfinished !== null && removed.has(unfinished.id)) {
     const { reference, slot } = unfinished;
@@ -31,6 +33,16 @@ export function planRemoval(bank: Bank, references: readonly string[]): RemovalP
   }
   const ids = new Set(removed.keys());
   return { snapshots: [...removed.values()], ...measureOwnBytes(bank, entries, ids) };
+}
+
+/** The name of an OS stands for its newest snapshot elsewhere; nobody should lose that one by a short name. */
+function requireNamed(entries: readonly SnapshotEntry[], reference: string): SnapshotEntry {
+  const entry = findEntry(entries, reference);
+  if (reference !== entry.os) return entry;
+  throw new TorporError('E_USAGE', `“${reference}” is an OS, not a snapshot`, {
+    facts: { reference },
+    hint: `name it whole, such as ${entry.reference}`,
+  });
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { TorporError } from '../base/errors.ts';
 import type { BankPlace } from '../machine/open-bank.ts';
+import { askPassphrase } from './ask-passphrase.ts';
 
 /** Options of every command that opens the bank. */
 export interface BankOptions {
@@ -21,6 +22,8 @@ export function bankPlaceOf(options: BankOptions): BankPlace {
     directory: options.bank,
     passphraseFile: options.passphraseFile,
     identityFile: options.identity,
+    // Nobody is there to be asked when the input is a pipe.
+    askPassphrase: process.stdin.isTTY ? () => askPassphrase('passphrase of the bank: ') : undefined,
   };
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { Bank, KEY_FILE } from '../bank/bank.ts';
-import { type KeyOpener, unwrapBankKey } from '../bank/bank-key.ts';
+import { type KeyOpener, readLockKind, unwrapBankKey } from '../bank/bank-key.ts';
 import { unfinishedRestore } from '../bank/restore-journal.ts';
 import { openSeal, type Seal } from '../bank/seal.ts';
 import { createAesSeal } from '../bank/seal-aes.ts';
@@ -14,6 +14,8 @@ export interface BankPlace {
   readonly directory?: string | undefined;
   readonly passphraseFile?: string | undefined;
   readonly identityFile?: string | undefined;
+  /** Asks somebody, when the bank is locked for a passphrase and no file was named. */
+  readonly askPassphrase?: (() => Promise<string>) | undefined;
 }
 
 const DEFAULT_DIRECTORY = '/var/lib/torpor/bank';
@@ -30,6 +32,7 @@ export function completeBankPlace(place: BankPlace = {}, environment = process.e
       place.passphraseFile ?? environment.TORPOR_BANK_PASSPHRASE_FILE ?? ifThere(DEFAULT_PASSPHRASE_FILE),
     identityFile:
       place.identityFile ?? environment.TORPOR_BANK_IDENTITY_FILE ?? ifThere(DEFAULT_IDENTITY_FILE),
+    askPassphrase: place.askPassphrase,
   };
 }
 
@@ -64,13 +67,25 @@ export function readUnfinishedRestore(options: BankPlace = {}): RestoreRecord | 
 async function openBankSeal(storage: Storage, place: Required<BankPlace>): Promise<Seal> {
   const keyFile = storage.read(KEY_FILE);
   if (keyFile === null) return openSeal;
-  const opener: KeyOpener = {
-    ...(place.passphraseFile === undefined
-      ? {}
-      : { passphrase: readSecret(place.passphraseFile).split('\n')[0]! }),
-    ...(place.identityFile === undefined ? {} : { identities: readIdentities(place.identityFile) }),
-  };
-  return createAesSeal(await unwrapBankKey(keyFile, opener));
+  return createAesSeal(await unwrapBankKey(keyFile, await readOpener(place, readLockKind(keyFile))));
+}
+
+/** What there is to open a key file with. Throws E_FILE. */
+export async function readOpener(
+  place: BankPlace,
+  lockedFor: 'passphrase' | 'recipients',
+): Promise<KeyOpener> {
+  const { passphraseFile, identityFile, askPassphrase } = completeBankPlace(place);
+  if (lockedFor === 'recipients') {
+    return identityFile === undefined ? {} : { identities: readIdentities(identityFile) };
+  }
+  if (passphraseFile !== undefined) return { passphrase: readPassphrase(passphraseFile) };
+  return askPassphrase === undefined ? {} : { passphrase: await askPassphrase() };
+}
+
+/** The first line of a file. Throws E_FILE. */
+export function readPassphrase(path: string): string {
+  return readSecret(path).split('\n')[0]!;
 }
 
 /** As age reads them: a line each, `#` begins a comment. */
