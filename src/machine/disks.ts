@@ -128,11 +128,9 @@ function normalise(path: string): string {
 function relatedNames(sys: Sys, name: string): string[] {
   const isPartition = sys.readTextFile(`${BLOCK}/${name}/partition`) !== null;
   if (isPartition) return [name, ...parentOf(sys, name)];
-  const inside = sys.listDirectory(`${BLOCK}/${name}`);
-  return [
-    name,
-    ...inside.filter((entry) => sys.readTextFile(`${BLOCK}/${name}/${entry}/partition`) !== null),
-  ];
+  // nvme0n1 has nvme0n1p1, vdb has vdb1.
+  const inside = sys.listDirectory(`${BLOCK}/${name}`).filter((entry) => entry.startsWith(name));
+  return [name, ...inside];
 }
 
 /** /sys/class/block/vdb1 leads to …/block/vdb/vdb1. */
