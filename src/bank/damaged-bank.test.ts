@@ -180,6 +180,8 @@ const LIES: Readonly<Record<string, (snapshot: Snapshot) => void>> = {
   'no page map': ({ manifest }) => manifest.layers.splice(1, 1),
   'a layer too many': ({ manifest }) =>
     manifest.layers.push({ ...manifest.layers[1]!, mediaType: 'text/plain' }),
+  'the page map of another snapshot': ({ manifest }) =>
+    Object.assign(manifest.layers[1]!, { digest: `sha256:${'a'.repeat(64)}` }),
   'another snapshot’s id': ({ description }) => Object.assign(description, { id: 'f'.repeat(32) }),
   'another OS': ({ description }) => Object.assign(description, { os: 'other' }),
   'an OS that is a path': ({ description }) => Object.assign(description, { os: '../x' }),
@@ -212,7 +214,10 @@ async function forgeBlob(
   const blob = writer.finish(extra);
   forge(storage, 'one', ({ snapshot, manifest }) => {
     Object.assign(manifest.layers[layer]!, { digest: blob.digest, size: blob.sizeBytes });
-    if (layer === 1) return;
+    if (layer === 1) {
+      snapshot.description.pageMaps[0] = blob.digest;
+      return;
+    }
     const { digest, sizeBytes, trailer } = blob;
     Object.assign(snapshot.description.packs[0]!, { digest, sizeBytes, trailer, pages: extra.length / 32 });
   });

@@ -125,6 +125,8 @@ export const descriptionSchema = z.strictObject({
   ...factsShape,
   /** In the order of the page maps. */
   regions: z.array(regionSchema).max(MAX_REGIONS),
+  /** Digests of the page maps, in the order of the regions: another snapshot's cannot stand in their place. */
+  pageMaps: z.array(digestSchema).max(MAX_REGIONS),
   /** In the order in which page maps number them. */
   packs: z.array(packSchema).max(MAX_PACKS),
   pages: pageCounts,

@@ -63,8 +63,12 @@ function checkAgainst(description: Description, entry: SnapshotEntry, manifest: 
       throw new RangeError(`the region ${region.name} is outside its slot`);
     }
   }
-  if (pageMapLayers(manifest).length !== description.regions.length) {
+  const maps = pageMapLayers(manifest).map((layer) => layer.digest);
+  if (maps.length !== description.regions.length) {
     throw new RangeError('there is not one page map for each region');
+  }
+  if (maps.join() !== description.pageMaps.join()) {
+    throw new RangeError('the page maps are not those of the manifest');
   }
   const packs = packLayers(manifest);
   const same =

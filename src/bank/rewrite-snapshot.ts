@@ -24,7 +24,8 @@ export async function rewriteSnapshot(bank: Bank, snapshot: Snapshot, moved: Mov
   const maps: FramedBlob[] = [];
   for (const number of snapshot.description.regions.keys())
     maps.push(await rewriteMap(bank, snapshot, number, packs));
-  const description: Description = { ...snapshot.description, packs: packs.entries };
+  const pageMaps = maps.map(({ digest }) => digest);
+  const description: Description = { ...snapshot.description, pageMaps, packs: packs.entries };
   const described = writeBlob(storage, 'description', encodeDescription(seal, description));
   const config = writeBlob(storage, 'config', encodeJson(buildConfig(description, described, maps)));
   const bytes = encodeJson(buildManifest(description, config, described, maps));

@@ -77,6 +77,7 @@ export async function saveSnapshot(bank: Bank, input: SaveInput): Promise<Saved>
       parent: parent?.id ?? null,
       ...facts,
       regions: input.sources.map((source) => source.region),
+      pageMaps: maps.map((map) => map.digest),
       packs: context.packs.entries(),
       pages: { stored: context.counts.stored, zero: context.counts.zero, free: context.counts.free },
     });

@@ -3,7 +3,7 @@ import { type OnProgress, ProgressMeter } from '../base/progress.ts';
 import { PAGE_BYTES } from '../base/units.ts';
 import type { Bank } from './bank.ts';
 import { BLOBS } from './blobs.ts';
-import { PACK_PAGES, type PackEntry } from './description.ts';
+import { type Description, PACK_PAGES, type PackEntry } from './description.ts';
 import type { Snapshot, SnapshotEntry } from './snapshot.ts';
 import { eachStoredRun } from './stored-runs.ts';
 
@@ -52,44 +52,50 @@ const GROUP_PACKS = 128;
 /** In the marks: several snapshots have the page. Otherwise the number of the one that has it + 1, or 0. */
 const SHARED = 0xffff_ffff;
 
-/** Reads page maps, no pages. Throws E_BANK_DAMAGED for the index alone. */
+/** What is kept of a snapshot while others are read. */
+interface Counted {
+  readonly entry: SnapshotEntry;
+  readonly pages: Description['pages'];
+  ownPages: number;
+}
+
+/** Reads page maps, no pages. A snapshot that is damaged is named and left out. */
 export async function measureBank(bank: Bank, onProgress?: OnProgress): Promise<BankStats> {
-  const { snapshots, damaged } = loadAll(bank);
-  const packs = [
-    ...new Map(snapshots.flatMap(({ description }) => description.packs.map((p) => [p.digest, p]))).values(),
-  ];
-  const own = new Float64Array(snapshots.length);
-  const total = snapshots.reduce((sum, { description }) => sum + description.pages.stored, 0);
-  const groups = Math.ceil(packs.length / GROUP_PACKS);
-  const meter = new ProgressMeter('count', 2 * groups * total * PAGE_BYTES, onProgress);
+  const counted: Counted[] = [];
+  const damaged: string[] = [];
+  const known = new Map<string, PackEntry>();
+  for (const entry of bank.snapshots()) {
+    const snapshot = await loadWhole(bank, entry);
+    if (snapshot === null) damaged.push(entry.reference);
+    else {
+      counted.push({ entry, pages: snapshot.description.pages, ownPages: 0 });
+      for (const pack of snapshot.description.packs) known.set(pack.digest, pack);
+    }
+  }
+  const packs = [...known.values()];
+  const stored = counted.reduce((sum, { pages }) => sum + pages.stored, 0);
+  const passes = 2 * Math.ceil(packs.length / GROUP_PACKS);
+  const meter = new ProgressMeter('count', passes * stored * PAGE_BYTES, onProgress);
   let distinct = 0;
   for (let from = 0; from < packs.length; from += GROUP_PACKS) {
     const group = new PackGroup(packs.slice(from, from + GROUP_PACKS));
-    for (const [number, snapshot] of snapshots.entries()) {
-      await group.walk(bank, snapshot, (marks, at) => {
+    for (const [number, { entry, pages }] of counted.entries()) {
+      await group.walk(bank, entry, (marks, at) => {
         const mark = marks[at]!;
         if (mark === 0) distinct += 1;
         if (mark !== number + 1) marks[at] = mark === 0 ? number + 1 : SHARED;
       });
-      meter.add(snapshot.description.pages.stored * PAGE_BYTES);
+      meter.add(pages.stored * PAGE_BYTES);
     }
-    for (const [number, snapshot] of snapshots.entries()) {
-      await group.walk(bank, snapshot, (marks, at) => {
-        if (marks[at] === number + 1) own[number]! += 1;
+    for (const [number, of] of counted.entries()) {
+      await group.walk(bank, of.entry, (marks, at) => {
+        if (marks[at] === number + 1) of.ownPages += 1;
       });
-      meter.add(snapshot.description.pages.stored * PAGE_BYTES);
+      meter.add(of.pages.stored * PAGE_BYTES);
     }
   }
   meter.finish();
-  return {
-    ...sumUp(
-      bank,
-      snapshots.map((snapshot, number) => statsOf(snapshot, own[number]!)),
-      packs,
-      distinct,
-    ),
-    damaged,
-  };
+  return { ...sumUp(bank, counted.map(statsOf), packs, distinct), damaged };
 }
 
 /** The pages of some packs, with a mark for each. */
@@ -103,7 +109,12 @@ class PackGroup {
   }
 
   /** Visits each page of the group that a snapshot refers to, as often as it does. */
-  async walk(bank: Bank, snapshot: Snapshot, visit: (marks: Uint32Array, at: number) => void): Promise<void> {
+  async walk(
+    bank: Bank,
+    entry: SnapshotEntry,
+    visit: (marks: Uint32Array, at: number) => void,
+  ): Promise<void> {
+    const snapshot = bank.load(entry);
     const places = snapshot.description.packs.map(({ digest }) => this.#places.get(digest) ?? -1);
     await eachStoredRun(bank, snapshot, (pack, first, count) => {
       const place = places[pack]!;
@@ -113,22 +124,23 @@ class PackGroup {
   }
 }
 
-function loadAll(bank: Bank): { snapshots: Snapshot[]; damaged: string[] } {
-  const damaged: string[] = [];
-  const load = (entry: SnapshotEntry): readonly Snapshot[] => {
-    try {
-      return [bank.load(entry)];
-    } catch (error) {
-      if (!(error instanceof TorporError && error.code === 'E_BANK_DAMAGED')) throw error;
-      damaged.push(entry.reference);
-      return [];
-    }
-  };
-  return { snapshots: bank.snapshots().flatMap(load), damaged };
+/** Null when the description or a page map is damaged. */
+async function loadWhole(bank: Bank, entry: SnapshotEntry): Promise<Snapshot | null> {
+  try {
+    const snapshot = bank.load(entry);
+    await eachStoredRun(bank, snapshot, () => {});
+    return snapshot;
+  } catch (error) {
+    if (error instanceof TorporError && error.code === 'E_BANK_DAMAGED') return null;
+    throw error;
+  }
 }
 
-function statsOf({ id, reference, description }: Snapshot, ownPages: number): SnapshotStats {
-  const { stored, zero, free } = description.pages;
+function statsOf({
+  entry: { id, reference },
+  pages: { stored, zero, free },
+  ownPages,
+}: Counted): SnapshotStats {
   return {
     id,
     reference,
