@@ -1,6 +1,6 @@
 import { PAGE_BYTES, type PhysAddr } from '../base/units.ts';
 import type { PhysicalReader } from './virtual-memory.ts';
-import { decodeVmcoreinfo, type Vmcoreinfo } from './vmcoreinfo.ts';
+import { decodeVmcoreinfo, type Vmcoreinfo, type VmcoreinfoLocation } from './vmcoreinfo.ts';
 
 const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
 const NOTE_HEAD_BYTES = 24;
@@ -47,13 +47,25 @@ export class FakeKernel {
   }
 
   get vmcoreinfo(): Vmcoreinfo {
+    return decodeVmcoreinfo(this.#encodeNote());
+  }
+
+  /** Puts the note into the memory, as a kernel does, and says where it is. */
+  placeNote(): VmcoreinfoLocation {
+    const note = this.#encodeNote();
+    const address = this.#takePage();
+    this.memory.set(note, address - this.base);
+    return { address: address as PhysAddr, sizeBytes: note.length };
+  }
+
+  #encodeNote(): Buffer {
     const text = Buffer.from([...this.note].map(([key, value]) => `${key}=${value}\n`).join(''), 'latin1');
     const note = Buffer.alloc(NOTE_HEAD_BYTES + text.length);
     note.writeUInt32LE(11, 0);
     note.writeUInt32LE(text.length, 4);
     note.write('VMCOREINFO\0', 12, 'latin1');
     text.copy(note, NOTE_HEAD_BYTES);
-    return decodeVmcoreinfo(note);
+    return note;
   }
 
   /** Writes virtual memory, page by page, and maps what was not. */

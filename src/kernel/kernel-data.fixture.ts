@@ -171,8 +171,11 @@ function typesOf(counting: MemoryCounting): FakeType[] {
 }
 
 /** A kernel with symbols and types, two processors, an empty list of processes and empty tables of sockets. */
-export function fakeKernelWithData(counting: MemoryCounting = 'per-processor'): FakeKernel {
-  const kernel = new FakeKernel(0x1000_0000, 512 * KIB, 0);
+export function fakeKernelWithData(
+  counting: MemoryCounting = 'per-processor',
+  base = 0x1000_0000,
+): FakeKernel {
+  const kernel = new FakeKernel(base, 512 * KIB, 0);
   const btf = encodeBtf(typesOf(counting));
   kernel.write(BTF, btf);
   const symbols = { ...SYMBOL, __start_BTF: BTF, __stop_BTF: BTF + BigInt(btf.length) };
