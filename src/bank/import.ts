@@ -6,6 +6,7 @@ import { syncBlobs } from './blobs.ts';
 import { type Description, tagSchema } from './description.ts';
 import { explainFull } from './explain-full.ts';
 import { collectGarbage } from './garbage.ts';
+import { indexPacks } from './index-packs.ts';
 import {
   type Descriptor,
   decodeManifest,
@@ -78,6 +79,7 @@ async function addSnapshot(bank: Bank, content: ArchiveContent, options: ImportO
   });
   const index = bank.index();
   bank.commit({ ...index, manifests: [...index.manifests, encodeEntry(entry)] });
+  indexPacks(bank, bank.load(entry));
   return { snapshot: entry, known: false, newBlobs, newBytes, healedBlobs };
 }
 

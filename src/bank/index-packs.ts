@@ -1,9 +1,10 @@
+import { TorporError } from '../base/errors.ts';
 import type { Bank } from './bank.ts';
 import { decodingBlob } from './damage.ts';
 import { NewPages } from './new-pages.ts';
 import { PackCache } from './pack-cache.ts';
 import { DIGEST_BYTES } from './pack-reader.ts';
-import { addSegments, dropPageIndex } from './page-index.ts';
+import { addSegments, INDEX_DIRECTORY } from './page-index.ts';
 import type { Snapshot } from './snapshot.ts';
 import { isVerified } from './verified.ts';
 
@@ -34,8 +35,18 @@ export function indexPacks(bank: Bank, snapshot: Snapshot): void {
   }
 }
 
-/** Makes the page index anew from the verified snapshots. The bank must be open for writing. Throws E_BANK_DAMAGED. */
-export function rebuildPageIndex(bank: Bank): void {
-  dropPageIndex(bank.storage);
-  for (const entry of bank.snapshots()) if (isVerified(bank, entry)) indexPacks(bank, bank.load(entry));
+/**
+ * Makes the page index anew from the verified snapshots when nothing of it is there. The bank must be
+ * open for writing. What is damaged is left out.
+ */
+export function restorePageIndex(bank: Bank): void {
+  if (bank.storage.list(INDEX_DIRECTORY).length > 0) return;
+  for (const entry of bank.snapshots()) {
+    if (!isVerified(bank, entry)) continue;
+    try {
+      indexPacks(bank, bank.load(entry));
+    } catch (error) {
+      if (!(error instanceof TorporError && error.code === 'E_BANK_DAMAGED')) throw error;
+    }
+  }
 }

@@ -4,10 +4,10 @@ import { test } from 'node:test';
 import { FakeStorage } from '../sys/storage.fake.ts';
 import { FakeRegion, facts, memoryRegion, newBank } from './bank.fixture.ts';
 import { blobPath, TMP } from './blobs.ts';
-import { indexPacks, rebuildPageIndex } from './index-packs.ts';
+import { indexPacks, restorePageIndex } from './index-packs.ts';
 import { NewPages } from './new-pages.ts';
 import { PackStore } from './pack-store.ts';
-import { addSegments, dropPageIndex, INDEX_DIRECTORY, PageIndex } from './page-index.ts';
+import { addSegments, INDEX_DIRECTORY, PageIndex } from './page-index.ts';
 import { openSeal } from './seal.ts';
 
 const digestOf = (number: number): Buffer => hash('sha256', String(number), 'buffer');
@@ -90,19 +90,23 @@ test('a full disk makes the index incomplete, nothing else', () => {
   assert.deepEqual(storage.list(TMP), []);
 });
 
-test('the index is made anew from the packs', async () => {
+test('the index is made anew from the packs of verified snapshots when it is lost', async () => {
   const { bank, storage } = newBank();
   const region = memoryRegion(500);
   const pages = Array.from({ length: 500 }, (_, page) => page + 1);
   await bank.save({ description: facts('one'), sources: [new FakeRegion(region, pages)] });
   const save = (os: string) =>
     bank.save({ description: facts(os), sources: [new FakeRegion(region, pages.toReversed())] });
-  dropPageIndex(storage);
-  assert.notEqual((await save('two')).newBytes, 0);
-  dropPageIndex(storage);
-  rebuildPageIndex(bank);
-  assert.equal((await save('three')).newBytes, 0);
-  dropPageIndex(storage);
-  indexPacks(bank, bank.find('three'));
+  const lose = (directory: string): void => {
+    for (const name of storage.list(directory)) storage.remove(`${directory}/${name}`);
+  };
+  lose(INDEX_DIRECTORY);
+  assert.equal((await save('two')).newBytes, 0);
+  lose(INDEX_DIRECTORY);
+  lose('torpor/verified');
+  assert.notEqual((await save('three')).newBytes, 0);
+  lose(INDEX_DIRECTORY);
+  restorePageIndex(bank);
+  indexPacks(bank, bank.find('one'));
   assert.equal((await save('four')).newBytes, 0);
 });

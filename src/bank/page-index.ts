@@ -70,11 +70,6 @@ export function addSegments(
   }
 }
 
-/** Forgets all of it. */
-export function dropPageIndex(storage: Storage): void {
-  for (const name of storage.list(INDEX_DIRECTORY)) storage.remove(`${INDEX_DIRECTORY}/${name}`);
-}
-
 /** Oldest first; those that cannot be read are removed when the next one is written. */
 function openSegments(storage: Storage): Segment[] {
   return storage.list(INDEX_DIRECTORY).flatMap((name) => {

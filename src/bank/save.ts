@@ -9,6 +9,7 @@ import { type Description, descriptionSchema, factsSchema, type SnapshotFacts } 
 import { FrameQueue } from './frame-queue.ts';
 import type { FramedBlob } from './framed-writer.ts';
 import { collectGarbage } from './garbage.ts';
+import { restorePageIndex } from './index-packs.ts';
 import { NewPages } from './new-pages.ts';
 import { encodeJson, MAX_MANIFEST_BYTES } from './oci.ts';
 import { PackStore } from './pack-store.ts';
@@ -151,6 +152,7 @@ function newContext(bank: Bank, input: SaveInput, parent: Snapshot | null): Save
   const keys = input.sources.map((source) => regionKey(source.region));
   if (new Set(keys).size !== keys.length) throw new Error('two sources have one name');
   const { storage, seal } = bank;
+  restorePageIndex(bank);
   const queue = new FrameQueue();
   const packs = new PackStore(storage, seal);
   const pages = input.sources.reduce((sum, source) => sum + source.region.pages, 0);

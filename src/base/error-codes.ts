@@ -44,7 +44,7 @@ export const ERROR_CODES = {
   E_VMCOREINFO: { exit: 'input', meaning: 'A VMCOREINFO note is malformed or lacks a field.' },
   E_KERNEL_DATA: {
     exit: 'input',
-    meaning: "The memory of a kernel does not hold what was looked for, or it is damaged.",
+    meaning: 'The memory of a kernel does not hold what was looked for, or it is damaged.',
   },
 
   E_PLAN_OVERLAP: { exit: 'usage', meaning: 'Two ranges of the memory plan overlap.' },
@@ -99,7 +99,10 @@ export const ERROR_CODES = {
   E_BANK_FULL: { exit: 'machine', meaning: 'The filesystem of the bank has no room left.' },
   E_BANK_KEY: { exit: 'input', meaning: 'The bank is encrypted and the key is missing, wrong or damaged.' },
   E_BANK_LIMIT: { exit: 'usage', meaning: 'A snapshot is larger than the format of the bank allows.' },
-  E_NO_SNAPSHOT: { exit: 'state', meaning: 'The bank has no such snapshot, or several that the text could mean.' },
+  E_NO_SNAPSHOT: {
+    exit: 'state',
+    meaning: 'The bank has no such snapshot, or several that the text could mean.',
+  },
   E_SNAPSHOT_EXISTS: { exit: 'state', meaning: 'The bank has a snapshot of that name already.' },
 
   E_RESTORE_DIFFERS: {

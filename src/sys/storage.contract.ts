@@ -69,7 +69,7 @@ export function describeStorage(name: string, open: () => Storage): void {
     assert.equal(storage.size('d'), null);
     storage.syncDirectory('d');
     storage.syncDirectory('.');
-    assert.equal(failure('E_SYSCALL', () => storage.create('missing/a')).facts['errno'], 'ENOENT');
+    assert.equal(failure('E_SYSCALL', () => storage.create('missing/a')).facts.errno, 'ENOENT');
   });
 
   check('a rename replaces, also what was being read', (storage) => {
@@ -83,7 +83,7 @@ export function describeStorage(name: string, open: () => Storage): void {
     assert.equal(into.toString(), 'new!');
     assert.deepEqual(storage.list('d'), []);
     const { facts } = failure('E_SYSCALL', () => storage.rename('missing', 'a'));
-    assert.deepEqual([facts['call'], facts['errno']], ['rename', 'ENOENT']);
+    assert.deepEqual([facts.call, facts.errno], ['rename', 'ENOENT']);
     storage.remove('a');
     assert.equal(storage.read('a'), null);
   });

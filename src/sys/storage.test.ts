@@ -58,7 +58,7 @@ test('the fake has a size, and fails on demand', () => {
   storage.capacityBytes = 10;
   write(storage, 'a', true);
   assert.equal(storage.freeBytes(), 3);
-  assert.equal(failure('E_SYSCALL', () => write(storage, 'b', true)).facts['errno'], 'ENOSPC');
+  assert.equal(failure('E_SYSCALL', () => write(storage, 'b', true)).facts.errno, 'ENOSPC');
   storage.beforeRead = (path) => {
     throw new Error(`no ${path}`);
   };
