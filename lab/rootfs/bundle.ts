@@ -10,15 +10,6 @@ export const ENTRY = join(REPOSITORY, 'src/cli/main.ts');
 const REQUIRE =
   "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);";
 
-/**
- * A program with all that it imports as one ES module, to start fast from a slow disk. koffi's
- * native addon stays outside: it is looked for in node_modules beside the bundle.
- */
-export async function bundleProgram(entry: string): Promise<string> {
-  const [file] = await bundle(entry, {});
-  return file!.text;
-}
-
 /** A file of a bundle. */
 export interface BundleFile {
   readonly name: string;
@@ -26,20 +17,21 @@ export interface BundleFile {
 }
 
 /**
- * The same in several modules: `NAME.mjs`, the first, has all that is needed to start; what is imported
- * when it is called for stands in modules beside it.
+ * A program with all that it imports as ES modules, to start fast from a slow disk. The first one, `NAME.mjs`,
+ * has all that is needed to start; what is imported when it is called for stands in modules beside
+ * it. Without a name all of it is one module. koffi's native addon stays outside: it is looked for in node_modules beside the bundle.
  */
-export async function bundleInParts(entry: string, name: string): Promise<readonly BundleFile[]> {
-  return await bundle(entry, {
-    splitting: true,
-    outdir: '/',
-    entryNames: name,
-    chunkNames: `${name}-[name]-[hash]`,
-    outExtension: { '.js': '.mjs' },
-  });
-}
-
-async function bundle(entry: string, parts: BuildOptions): Promise<readonly BundleFile[]> {
+export async function bundleProgram(entry: string, name: string | null): Promise<readonly BundleFile[]> {
+  const parts: BuildOptions =
+    name === null
+      ? {}
+      : {
+          splitting: true,
+          outdir: '/',
+          entryNames: name,
+          chunkNames: `${name}-[name]-[hash]`,
+          outExtension: { '.js': '.mjs' },
+        };
   const result = await build({
     ...parts,
     entryPoints: [entry],

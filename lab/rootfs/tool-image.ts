@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { cached, hashInputs } from '../build/cache.ts';
 import type { ReportBuild } from '../build/progress.ts';
 import { runProcess } from '../build/run-process.ts';
-import { bundleInParts, ENTRY, packageVersion, REPOSITORY } from './bundle.ts';
+import { bundleProgram, ENTRY, packageVersion, REPOSITORY } from './bundle.ts';
 import { copyOverlay, hashOverlays } from './overlay.ts';
 import { unpackPackages } from './packages.ts';
 
@@ -34,7 +34,7 @@ const ADDON_FILES = ['index.js', 'package.json', 'linux_x64/koffi.node'];
  */
 export async function ensureToolImage(report: ReportBuild, entry = ENTRY): Promise<string> {
   const packages = await unpackPackages([...Object.keys(LIBRARIES), 'dropbear-bin'], report);
-  const program = await bundleInParts(entry, 'torpor');
+  const program = await bundleProgram(entry, 'torpor');
   const inputs = {
     recipe: 1,
     program: hashInputs(Object.fromEntries(program.map(({ name, text }) => [name, text]))),

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import type { OsSpec } from '../../lab/machine/machine-spec.ts';
-import { bundleProgram } from '../../lab/rootfs/bundle.ts';
 import { MIB } from '../../src/base/units.ts';
+import { bundleScript } from '../support/bundle-script.ts';
 import type { WitnessReport, WitnessSettings } from './guest/report.ts';
 
 const PLACE = '/run/torpor-soak';
@@ -51,7 +51,7 @@ let questions = 0;
 
 /** The witness as one program for an OS without anything installed. */
 export async function bundleWitness(): Promise<Buffer> {
-  return Buffer.from(await bundleProgram(join(import.meta.dirname, 'guest/witness.ts')));
+  return Buffer.from(await bundleScript(join(import.meta.dirname, 'guest/witness.ts')));
 }
 
 /** Starts the witness and its load in the OS that runs now, and returns its first report. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { LabMachine } from '../../lab/machine/lab-machine.ts';
-import { bundleProgram } from '../../lab/rootfs/bundle.ts';
+import { bundleScript } from './bundle-script.ts';
 
 const NODE = '/opt/torpor/bin/node';
 const DIRECTORY = '/run/test-scripts';
@@ -10,7 +10,7 @@ const PIECE_BYTES = 12_000;
 /** Puts a script of this folder into the running OS and returns the command that runs it there. */
 export async function installScript(machine: LabMachine, name: 'poke' | 'stuck-reader'): Promise<string[]> {
   const path = `${DIRECTORY}/${name}.mjs`;
-  const bytes = Buffer.from(await bundleProgram(join(import.meta.dirname, `${name}.ts`)));
+  const bytes = Buffer.from(await bundleScript(join(import.meta.dirname, `${name}.ts`)));
   const sh = (script: string, stdin?: Uint8Array) =>
     machine.run(['sh', '-c', script], stdin === undefined ? {} : { stdin });
   // koffi's addon is looked for beside the bundle.

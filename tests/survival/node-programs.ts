@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { bundleProgram } from '../../lab/rootfs/bundle.ts';
+import { bundleScript } from '../support/bundle-script.ts';
 import { GUEST_PROGRAMS } from './guest/registry.ts';
 import { type GuestOs, RAM } from './guest-os.ts';
 import { startScript } from './process.ts';
@@ -22,7 +22,7 @@ let bundle: Promise<string> | undefined;
 /** Starts the process that hosts the guest programs, once in each life of an OS. */
 async function ensureHost(os: GuestOs): Promise<void> {
   if ((await os.sh(`[ -p ${DIRECTORY}/requests ] && echo there || echo no`)) === 'there') return;
-  bundle ??= bundleProgram(join(import.meta.dirname, 'guest/main.ts'));
+  bundle ??= bundleScript(join(import.meta.dirname, 'guest/main.ts'));
   await os.sh(`mkdir -p ${DIRECTORY}; ln -sfn /opt/torpor/node_modules ${DIRECTORY}/node_modules`);
   await os.write(`${DIRECTORY}/main.mjs`, await bundle);
   await os.sh(`mkfifo ${DIRECTORY}/requests`);
