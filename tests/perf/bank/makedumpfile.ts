@@ -15,7 +15,7 @@ import { homeOf } from '../../../lab/machine/machine-spec.ts';
 import { unpackPackages } from '../../../lab/rootfs/packages.ts';
 import { parseVmcoreinfoLocation } from '../../../src/kernel/vmcoreinfo.ts';
 import { decodePlanArguments } from '../../../src/memory/plan-arguments.ts';
-import { copyOs } from '../../lab/bank/os-image.ts';
+import type { OsImage } from '../../lab/bank/os-image.ts';
 import { encodeCoreHeader } from './core-file.ts';
 
 /** Debian 13's: Debian 12's knows no zstd and no kernel as new as the lab's. With the libraries that it needs. */
@@ -44,15 +44,18 @@ export interface MakedumpfileSizes {
   readonly zstdLevel: number;
 }
 
-/** The memory of a parked OS as a crash dump of it would be stored. Home runs. */
-export async function measureMakedumpfile(machine: LabMachine, os: string): Promise<MakedumpfileSizes> {
+/** The memory of a parked OS, copied to `image`, as a crash dump of it would be stored. Home runs. */
+export async function measureMakedumpfile(
+  machine: LabMachine,
+  os: string,
+  image: OsImage,
+): Promise<MakedumpfileSizes> {
   const home = homeOf(machine.spec).name;
   await machine.switchTo(os);
   const location = parseVmcoreinfoLocation(await machine.run(['cat', '/sys/kernel/vmcoreinfo']));
   // Of /proc/kcore only the headers, which say where the kernel sees its memory.
   const kcore = await machine.run(['sh', '-c', 'head -c 4096 /proc/kcore | base64']);
   await machine.switchTo(home);
-  const image = await copyOs(machine, os, 'makedumpfile');
   const core = join(machine.state.directory, 'makedumpfile-core');
   const out = join(machine.state.directory, 'makedumpfile-out');
   try {
@@ -83,7 +86,6 @@ export async function measureMakedumpfile(machine: LabMachine, os: string): Prom
       zstdLevel: ZSTD_LEVEL,
     };
   } finally {
-    image.remove();
     for (const file of [core, out]) rmSync(file, { force: true });
   }
 }

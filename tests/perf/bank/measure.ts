@@ -4,6 +4,7 @@ import type { LabMachine } from '../../../lab/machine/lab-machine.ts';
 import { homeOf } from '../../../lab/machine/machine-spec.ts';
 import { PAGE_BYTES } from '../../../src/base/units.ts';
 import { BANK } from '../../lab/bank/bank-files.ts';
+import { copyOs, type OsImage } from '../../lab/bank/os-image.ts';
 import type { BankBenchOptions } from '../options.ts';
 import { SAVED_OS } from './config.ts';
 import { type MakedumpfileSizes, measureMakedumpfile } from './makedumpfile.ts';
@@ -44,6 +45,8 @@ export interface BankSamples {
   readonly dd: DiskTimes;
   /** Of the snapshot's pages as they are in memory and on the disk, without zero and free ones. */
   readonly ddPages: DiskTimes;
+  /** Its memory as it was saved alone, as files of the host; to be removed. */
+  readonly image: OsImage;
   readonly memory: MakedumpfileSizes;
   /** Bytes that the bank grew by for the memory alone. */
   readonly memoryStoredBytes: number;
@@ -89,7 +92,8 @@ export async function measureBank(
   const switchesMs = switches.reduce((sum, { report }) => sum + (report?.totalMs ?? Number.NaN), 0) * (2 / 3);
 
   say('its memory by makedumpfile');
-  const memory = await measureMakedumpfile(machine, SAVED_OS);
+  const image = await copyOs(machine, SAVED_OS, 'bench');
+  const memory = await measureMakedumpfile(machine, SAVED_OS, image);
   const memoryStoredBytes = await measureMemoryAlone(machine);
 
   say('restore');
@@ -119,6 +123,7 @@ export async function measureBank(
     switchesMs,
     dd,
     ddPages,
+    image,
     memory,
     memoryStoredBytes,
     oneSnapshotBytes,

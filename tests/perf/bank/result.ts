@@ -1,4 +1,5 @@
 import { renderTable } from '../../../src/cli/output.ts';
+import type { PipelineResult, Rate } from '../bank-pipeline.ts';
 import type { Comparison } from '../switch/comparison.ts';
 import type { BankSamples, DiskTimes } from './measure.ts';
 
@@ -32,8 +33,10 @@ export interface BankBenchResult {
   readonly oneSnapshotBytes: number;
   readonly tenSnapshotsBytes: number;
   readonly snapshotsOfDays: number;
-  /** MB/s (10⁶) on this host, not emulated; null with --quick. */
-  readonly nativeMBps: object | null;
+  /** MB/s (10⁶) on this host, not emulated, over the memory of the OS, by stage; null with --quick. */
+  readonly nativeMBps: Readonly<Record<string, Rate>> | null;
+  /** The slowest of memcpy, sha256sum and zstd ÷ the pipeline. */
+  readonly nativeRatios: PipelineResult['ratios'] | null;
   readonly switchesMs: number;
   readonly stagesMs: Readonly<Record<'first' | 'second' | 'restore', Readonly<Record<string, number>>>>;
   /** The aims, each as what was reached of it: at most 1 is what is wanted. */
@@ -46,7 +49,7 @@ export interface BankBenchResult {
 export function summarizeBank(
   samples: BankSamples,
   hibernation: Pick<Comparison, 'hibernateMs' | 'resumeMs'> | null,
-  nativeMBps: object | null,
+  native: PipelineResult | null,
   machine: { readonly cpus: number; readonly emulated: boolean },
 ): BankBenchResult {
   const { first, second, dd, memory } = samples;
@@ -72,7 +75,8 @@ export function summarizeBank(
     oneSnapshotBytes: samples.oneSnapshotBytes,
     tenSnapshotsBytes: samples.tenSnapshotsBytes,
     snapshotsOfDays: samples.days.length,
-    nativeMBps,
+    nativeMBps: native && { ...native.stages, ...native.pipeline, ...native.references },
+    nativeRatios: native?.ratios ?? null,
     switchesMs: Math.round(samples.switchesMs),
     stagesMs: { first: first.stagesMs, second: second.stagesMs, restore: samples.restoreStagesMs },
     ratios: {
@@ -124,6 +128,15 @@ export function renderBank(result: BankBenchResult): string {
       ['AIM (at most 1)', ''],
       Object.entries(result.ratios).map(([name, value]) => [name, value.toFixed(2)]),
     ),
-    ...(result.nativeMBps === null ? [] : ['', `native MB/s: ${JSON.stringify(result.nativeMBps)}`]),
+    ...(result.nativeMBps === null ? [] : ['', renderNative(result.nativeMBps)]),
   ].join('\n');
+}
+
+function renderNative(rates: Readonly<Record<string, Rate>>): string {
+  const rows = Object.entries(rates).map(([name, { perCore, wall }]) => [
+    name,
+    String(perCore),
+    String(wall),
+  ]);
+  return renderTable(['NATIVE MB/s', 'A CORE', 'CLOCK'], rows);
 }
