@@ -212,7 +212,7 @@ export class LabMachine {
   async #makeBank(): Promise<void> {
     if (!this.spec.disks.some(({ serial }) => serial === BANK_DISK)) return;
     const script = `mountpoint -q ${BANK_DIRECTORY} || exit 0; [ -e ${BANK_DIRECTORY}/oci-layout ] || exec ${TORPOR} bank init`;
-    await this.exec(['sh', '-c', script], { timeoutMs: HOME_BOOT_MS });
+    await this.run(['sh', '-c', script], { timeoutMs: HOME_BOOT_MS });
   }
 
   /** A port of an earlier power-on may have been taken by somebody since. */
