@@ -1,4 +1,4 @@
-/** `npm run -s bench -- switch` and `bank`: see options.ts. Results on standard output, progress on standard error. */
+/** `npm run -s bench -- switch`, `bank` and `pipeline`: see options.ts. Results on standard output, progress on standard error. */
 
 import type { LabState } from '../../lab/machine/state.ts';
 import { reportFailure } from '../../src/cli/fail.ts';
@@ -6,7 +6,7 @@ import { print, printJson } from '../../src/cli/output.ts';
 import { bankBenchConfig } from './bank/config.ts';
 import { type BankSamples, measureBank } from './bank/measure.ts';
 import { renderBank, summarizeBank } from './bank/result.ts';
-import { measurePipeline } from './bank-pipeline.ts';
+import { measurePipeline, PIPELINE_USAGE, parsePipelineOptions, renderPipeline } from './bank-pipeline.ts';
 import { assemble, locateTestLab, withoutLeftovers } from './lab-session.ts';
 import {
   BANK_USAGE,
@@ -27,9 +27,10 @@ const say = (text: string): void => {
 
 async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help')) {
-    print(`${USAGE}\n\n${BANK_USAGE}`);
+    print([USAGE, BANK_USAGE, PIPELINE_USAGE].join('\n\n'));
     return;
   }
+  if (argv.includes('pipeline')) return await benchPipeline(argv);
   if (argv.includes('bank')) return await benchBank(parseBankBenchOptions(argv));
   const options = parseOptions(argv);
   const state = locateTestLab('bench');
@@ -38,6 +39,14 @@ async function main(argv: readonly string[]): Promise<void> {
   const result = summarizeBench(samples, comparison, machine);
   if (options.json) printJson(result);
   else print(renderBench(result));
+}
+
+/** Needs no lab: all of it runs on this machine. */
+async function benchPipeline(argv: readonly string[]): Promise<void> {
+  const { image, json } = parsePipelineOptions(argv);
+  const result = await measurePipeline(image === undefined ? { say } : { say, image });
+  if (json) printJson(result);
+  else print(renderPipeline(result));
 }
 
 async function benchBank(options: BankBenchOptions): Promise<void> {
