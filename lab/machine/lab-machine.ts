@@ -211,7 +211,8 @@ export class LabMachine {
   /** At the first start of a machine the bank's disk is empty. */
   async #makeBank(): Promise<void> {
     if (!this.spec.disks.some(({ serial }) => serial === BANK_DISK)) return;
-    const script = `mountpoint -q ${BANK_DIRECTORY} || exit 0; [ -e ${BANK_DIRECTORY}/oci-layout ] || exec ${TORPOR} bank init`;
+    const hasDisk = `grep -q ' ${BANK_DIRECTORY} ' /proc/mounts`;
+    const script = `${hasDisk} || exit 0; [ -e ${BANK_DIRECTORY}/oci-layout ] || exec ${TORPOR} bank init`;
     await this.run(['sh', '-c', script], { timeoutMs: HOME_BOOT_MS });
   }
 
