@@ -17,9 +17,10 @@ export interface BundleFile {
 }
 
 /**
- * A program with all that it imports as ES modules, to start fast from a slow disk. The first one, `NAME.mjs`,
- * has all that is needed to start; what is imported when it is called for stands in modules beside
- * it. Without a name all of it is one module. koffi's native addon stays outside: it is looked for in node_modules beside the bundle.
+ * A program with all that it imports as ES modules, to start fast from a slow disk. The first one,
+ * `NAME.mjs`, has all that is needed to start; what is imported when it is called for stands in modules
+ * beside it. Without a name all of it is one module. koffi's native addon stays outside: it is looked for
+ * in node_modules beside the bundle.
  */
 export async function bundleProgram(entry: string, name: string | null): Promise<readonly BundleFile[]> {
   const parts: BuildOptions =

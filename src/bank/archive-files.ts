@@ -28,9 +28,10 @@ export interface ArchiveContent {
 }
 
 /**
- * Reads an OCI archive into a bank that is open for writing: each blob is hashed on its way and is added under
- * its digest, unless it is there and whole. `onIndex` sees the index as soon as it is read and may refuse.
- * Throws E_BANK_FORMAT for what is no such archive, E_BANK_DAMAGED for a blob that is not its name's.
+ * Reads an OCI archive into a bank that is open for writing: each blob is hashed on its way and is added
+ * under its digest, unless it is there and whole. `onIndex` sees the index as soon as it is read and may
+ * refuse. Throws E_BANK_FORMAT for what is no such archive, E_BANK_DAMAGED for a blob that is not its
+ * name's.
  */
 export async function readArchive(
   bank: Bank,

@@ -4,7 +4,10 @@ import { TorporError } from '../base/errors.ts';
 
 /** Size of the key that everything in an encrypted bank is derived from. */
 export const BANK_KEY_BYTES = 32;
-/** Base-2 logarithm of scrypt's cost. 16 takes 64 MiB and about a third of a second; each step more doubles both. */
+/**
+ * Base-2 logarithm of scrypt's cost. 16 takes 64 MiB and about a third of a second; each step more doubles
+ * both.
+ */
 export const DEFAULT_WORK_FACTOR = 16;
 /** age-encryption refuses files above it. */
 const MAX_WORK_FACTOR = 20;

@@ -41,8 +41,8 @@ export interface Imported {
 }
 
 /**
- * Adds the snapshot of an OCI archive to a bank that is open for writing. Blobs that are there stay; all pages
- * are verified before index.json names the snapshot, so that a power cut or a failure leaves nothing
+ * Adds the snapshot of an OCI archive to a bank that is open for writing. Blobs that are there stay; all
+ * pages are verified before index.json names the snapshot, so that a power cut or a failure leaves nothing
  * that is visible, and what was added goes at the end or at the next opening for writing. Throws
  * E_BANK_FORMAT, E_BANK_DAMAGED, E_BANK_KEY, E_BANK_FULL, E_SNAPSHOT_EXISTS, E_USAGE.
  */

@@ -35,8 +35,8 @@ const GROUP_PACKS = 1024;
 
 /**
  * Finds packs that are mostly dead, and small ones when there are many, so that neither wasted space nor
- * the number of blobs grows without bound; not the packs to `skip`. Reads page maps, no pages. Throws E_BANK_DAMAGED when a manifest
- * cannot be read.
+ * the number of blobs grows without bound; not the packs to `skip`. Reads page maps, no pages. Throws
+ * E_BANK_DAMAGED when a manifest cannot be read.
  */
 export async function planPrune(
   bank: Bank,

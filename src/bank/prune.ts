@@ -32,10 +32,10 @@ export interface Pruned {
 }
 
 /**
- * Gives back what no snapshot needs. Garbage first; then the live pages of sparse packs go into new packs, and
- * the snapshots that need them get new page maps and manifests. index.json names all of those at once; only
- * then the old packs go. A power cut leaves the old state or the new one, and blobs that the next writer removes. Throws E_BANK_DAMAGED,
- * E_BANK_FULL, E_BANK_BUSY (an unfinished restore).
+ * Gives back what no snapshot needs. Garbage first; then the live pages of sparse packs go into new packs,
+ * and the snapshots that need them get new page maps and manifests. index.json names all of those at once;
+ * only then the old packs go. A power cut leaves the old state or the new one, and blobs that the next
+ * writer removes. Throws E_BANK_DAMAGED, E_BANK_FULL, E_BANK_BUSY (an unfinished restore).
  */
 export async function pruneBank(bank: Bank, onProgress?: OnProgress): Promise<Pruned> {
   refuseWhileRestoring(bank);

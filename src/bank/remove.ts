@@ -13,7 +13,10 @@ export interface RemovalPlan {
   readonly bytes: number;
 }
 
-/** Checks what is to be removed. Throws E_NO_SNAPSHOT; E_USAGE; E_BANK_BUSY while a restore of one is unfinished. */
+/**
+ * Checks what is to be removed. Throws E_NO_SNAPSHOT; E_USAGE; E_BANK_BUSY while a restore of one is
+ * unfinished.
+ */
 export function planRemoval(bank: Bank, references: readonly string[]): RemovalPlan {
   const entries = bank.snapshots();
   const removed = new Map(
@@ -35,7 +38,9 @@ export function planRemoval(bank: Bank, references: readonly string[]): RemovalP
   return { snapshots: [...removed.values()], ...measureOwnBytes(bank, entries, ids) };
 }
 
-/** The name of an OS stands for its newest snapshot elsewhere; nobody should lose that one by a short name. */
+/**
+ * The name of an OS stands for its newest snapshot elsewhere; nobody should lose that one by a short name.
+ */
 function requireNamed(entries: readonly SnapshotEntry[], reference: string): SnapshotEntry {
   const entry = findEntry(entries, reference);
   if (reference !== entry.os) return entry;

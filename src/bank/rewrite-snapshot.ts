@@ -14,8 +14,8 @@ import { type Moved, movedTo } from './repack.ts';
 import type { Snapshot, SnapshotEntry } from './snapshot.ts';
 
 /**
- * Writes page maps, description, config and manifest of a snapshot that say where its pages are now. Id, name and
- * pages stay; the digest is new. Nothing is visible until the entry is in index.json. Throws
+ * Writes page maps, description, config and manifest of a snapshot that say where its pages are now. Id,
+ * name and pages stay; the digest is new. Nothing is visible until the entry is in index.json. Throws
  * E_BANK_DAMAGED, RangeError (too many packs), and errors of the storage.
  */
 export async function rewriteSnapshot(bank: Bank, snapshot: Snapshot, moved: Moved): Promise<SnapshotEntry> {

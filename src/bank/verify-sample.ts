@@ -15,8 +15,9 @@ export interface Sampled {
 }
 
 /**
- * Verifies a sample: manifest, description and page maps whole, and of the packs so many percent of the frames (at
- * least one of each pack), whose pages are compared with their digests. Throws E_BANK_DAMAGED, E_USAGE.
+ * Verifies a sample: manifest, description and page maps whole, and of the packs so many percent of the
+ * frames (at least one of each pack), whose pages are compared with their digests. Throws E_BANK_DAMAGED,
+ * E_USAGE.
  */
 export async function verifySample(
   bank: Bank,
