@@ -22,7 +22,7 @@ export function findDisk(sys: Sys, id: string): FoundDisk | null {
   if (id.startsWith('/')) return findByPath(sys, id);
   if (id.toUpperCase().startsWith(PARTUUID))
     return findByPartUuid(sys, id.slice(PARTUUID.length).toLowerCase());
-  const name = sys.listDirectory('/sys/block').find((disk) => serialOf(sys, disk) === id);
+  const name = sys.listDirectory('/sys/block').find((disk) => id !== '' && serialOf(sys, disk) === id);
   return name === undefined ? null : diskOf(name);
 }
 
