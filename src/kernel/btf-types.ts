@@ -70,6 +70,8 @@ const LAYOUT_BYTES = 4;
 const TYPE_BYTES = 12;
 /** BTF_MAX_TYPE of 7.2; id 0 is void. */
 const MAX_TYPES = 2 ** 20;
+/** BTF_MAX_VLEN before 7.x. */
+const MAX_MEMBERS = 65_535;
 
 interface RawMember {
   readonly name: string;
@@ -134,6 +136,7 @@ export function decodeBtfTypes(bytes: Uint8Array): BtfTypes {
       return ids;
     },
     members(id) {
+      if (count(id) > MAX_MEMBERS) throw damaged(`a structure of it has ${count(id)} members`);
       const hasBitSizes = info(id) >>> 31 === 1;
       return Array.from({ length: count(id) }, (_, index) => {
         const at = places[id]! + TYPE_BYTES + index * 12;

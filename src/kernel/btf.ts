@@ -13,8 +13,10 @@ export interface BtfMember {
   readonly structure: string;
 }
 
-/** A chain of typedefs, a nesting of structures: deeper is damage. */
+/** A chain of typedefs, arrays of arrays: deeper is damage. */
 const MAX_DEPTH = 32;
+/** Unnamed structures and unions within one. */
+const MAX_NESTED = 1000;
 
 /**
  * The types of a kernel, from the BTF that it carries in its own memory
@@ -93,24 +95,26 @@ export class Btf {
 
   #follow(id: number, path: readonly string[]): BtfMember | null {
     const [first, ...rest] = path;
-    const found = this.#search(id, first!, 0);
+    const found = this.#search(id, first!, new Set());
     if (found === null) return null;
     if (rest.length === 0) return { offsetBytes: found.offsetBytes, ...this.#describe(found.type, 0) };
     const inner = this.#follow(this.#strip(found.type), rest);
     return inner && { ...inner, offsetBytes: inner.offsetBytes + found.offsetBytes };
   }
 
-  #search(id: number, name: string, depth: number): { offsetBytes: number; type: number } | null {
+  /** `seen`: types that were looked through; a name stands in a structure once. */
+  #search(id: number, name: string, seen: Set<number>): { offsetBytes: number; type: number } | null {
     const kind = this.#types.kind(id);
-    if (depth > MAX_DEPTH || (kind !== KIND.STRUCT && kind !== KIND.UNION)) return null;
+    if (seen.has(id) || (kind !== KIND.STRUCT && kind !== KIND.UNION)) return null;
+    seen.add(id);
     const members = this.#types.members(id);
     for (const member of members) {
       // A bit field has no address.
       if (member.name === name) return member.bitfield ? null : member;
     }
     for (const member of members) {
-      if (member.name !== '' || member.bitfield) continue;
-      const inner = this.#search(this.#strip(member.type), name, depth + 1);
+      if (member.name !== '' || member.bitfield || seen.size > MAX_NESTED) continue;
+      const inner = this.#search(this.#strip(member.type), name, seen);
       if (inner !== null) return { ...inner, offsetBytes: inner.offsetBytes + member.offsetBytes };
     }
     return null;

@@ -20,6 +20,8 @@ export interface UsedPagesOptions {
 const BATCH_PAGES = 32_768;
 /** Not divided further when the structures of so many pages cannot be read at once. */
 const SMALLEST_READ_PAGES = 64;
+/** Ranges that are told of one by one. */
+const MAX_TOLD = 16;
 
 /**
  * The pages of `range` that a kernel which does not run may need, ascending and apart from each other:
@@ -51,8 +53,13 @@ export function* freePages(
   reader: PhysicalReader,
   vmcoreinfo: Vmcoreinfo,
   range: PhysRange,
-  { onDamage = () => {} }: UsedPagesOptions = {},
+  options: UsedPagesOptions = {},
 ): Generator<PageRange, void, undefined> {
+  let told = 0;
+  const onDamage = (what: string): void => {
+    told += 1;
+    if (told <= MAX_TOLD) options.onDamage?.(what);
+  };
   let structs: PageStructs;
   try {
     structs = openPageStructs(reader, vmcoreinfo);
@@ -82,7 +89,10 @@ export function* freePages(
     }
     sectionStart = sectionEnd;
   }
-  if (doubtful > 0) onDamage(`${doubtful} blocks are marked free but damaged; their pages count as used`);
+  if (doubtful > 0) {
+    options.onDamage?.(`${doubtful} blocks are marked free but damaged; their pages count as used`);
+  }
+  if (told > MAX_TOLD) options.onDamage?.(`${told - MAX_TOLD} more such ranges count as used`);
 }
 
 /** The structures of [start, end) in as few pieces as can be read; what cannot is told and left out. */

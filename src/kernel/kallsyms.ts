@@ -6,6 +6,8 @@ import type { Vmcoreinfo } from './vmcoreinfo.ts';
 /** More symbols than any kernel has (a stock one: 200,000); what claims more is damaged. */
 const MAX_SYMBOLS = 4 * 1024 * 1024;
 const MAX_NAMES_BYTES = 64 * 1024 * 1024;
+/** KSYM_NAME_LEN is 512. */
+const MAX_NAME_LENGTH = 1024;
 const TOKEN_COUNT = 256;
 /** Tokens are at most as long as a symbol name (KSYM_NAME_LEN), 512 bytes. */
 const TOKEN_AREA_BYTES = TOKEN_COUNT * 512;
@@ -54,7 +56,10 @@ function* listNames(
     const length = isLong ? (head[0]! & ~LONG_NAME) | (head[1]! << 7) : head[0]!;
     at += isLong ? 2 : 1;
     let name = '';
-    for (const token of take(area, at, length, areaBytes)) name += tokens[token]!;
+    for (const token of take(area, at, length, areaBytes)) {
+      name += tokens[token]!;
+      if (name.length > MAX_NAME_LENGTH) throw lacking('its table of symbol names is damaged');
+    }
     at += length;
     yield { name: name.slice(1), index };
   }

@@ -4,7 +4,7 @@ import { FakeKernel } from './fake-kernel.fixture.ts';
 import { writeKallsyms } from './kallsyms.fixture.ts';
 import { KernelData } from './kernel-data.ts';
 
-const BTF = 0xffff_ffff_8300_0000n;
+export const BTF = 0xffff_ffff_8300_0000n;
 const DATA = 0xffff_ffff_8400_0000n;
 /** What the kernel allocated. */
 export const HEAP = 0xffff_8880_0100_0000n;

@@ -23,7 +23,9 @@ const SYMBOLS = [
 type SymbolName = (typeof SYMBOLS)[number];
 
 /** The BTF of a kernel with everything built in has 6 to 15 MiB. */
-const MAX_BTF_BYTES = 128 * 1024 * 1024;
+const MAX_BTF_BYTES = 64 * 1024 * 1024;
+/** Looked at in all: damaged or hostile memory may have lists of any length. A usual system needs 100,000. */
+const MAX_READS = 2 ** 25;
 
 /**
  * The data of a kernel that does not run: its variables by name and their structure by its own BTF.
@@ -34,6 +36,7 @@ export class KernelData {
   readonly vmcoreinfo: Vmcoreinfo;
   #symbols: Map<string, bigint> | TorporError | undefined;
   #btf: Btf | TorporError | undefined;
+  #reads = 0;
 
   /** Throws E_VMCOREINFO. */
   constructor(reader: PhysicalReader, vmcoreinfo: Vmcoreinfo) {
@@ -68,6 +71,13 @@ export class KernelData {
 
   /** A copy or a view of virtual memory. */
   read(address: bigint, sizeBytes: number): Uint8Array {
+    this.#reads += 1;
+    if (this.#reads > MAX_READS) {
+      throw new TorporError(
+        'E_KERNEL_DATA',
+        `it does not end: given up after ${MAX_READS} looks into memory`,
+      );
+    }
     const bytes = this.space.readVirtual(address, sizeBytes);
     if (bytes !== null) return bytes;
     throw new TorporError(

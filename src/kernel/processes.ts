@@ -26,8 +26,10 @@ export interface ProcessList {
   readonly unknown: readonly string[];
 }
 
-/** PID_MAX_LIMIT (include/linux/threads.h): a list that is longer is a loop. */
-const MAX_PROCESSES = 4 * 1024 * 1024;
+/** More are not listed. */
+const MAX_PROCESSES = 2 ** 20;
+/** TASK_COMM_LEN is 16. */
+const MAX_NAME_BYTES = 64;
 /** PF_KTHREAD (include/linux/sched.h, 6.1 to 7.2). */
 const PF_KTHREAD = 0x0020_0000;
 
@@ -52,7 +54,7 @@ export function readProcesses(data: KernelData): ProcessList {
   };
   const savedState = btf.findMember('task_struct', 'saved_state');
   const credentials = btf.findMember('task_struct', 'real_cred');
-  const commBytes = btf.member('task_struct', 'comm').elements;
+  const commBytes = Math.min(btf.member('task_struct', 'comm').elements, MAX_NAME_BYTES);
   const threadCount = BigInt(btf.offset('signal_struct', 'nr_threads'));
   const uid = btf.findMember('cred', 'uid');
   const unknown: string[] = [];

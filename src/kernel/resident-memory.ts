@@ -7,7 +7,8 @@ export type ResidentMemory = (task: bigint, mm: bigint) => number;
 /** The counters that make up the resident memory (include/linux/mm_types_task.h). */
 const COUNTERS = ['MM_FILEPAGES', 'MM_ANONPAGES', 'MM_SHMEMPAGES'] as const;
 const MAX_PROCESSORS = 8192;
-const MAX_THREADS = 4 * 1024 * 1024;
+/** Of one process; more is a list without end. */
+const MAX_THREADS = 2 ** 22;
 
 /**
  * How this kernel counts the resident memory of a process: counters for each processor since 6.2,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { TorporError } from '../base/errors.ts';
 import type { FakeKernel } from './fake-kernel.fixture.ts';
-import { dataOf, fakeKernelWithData, HEAP, OFFSET, SYMBOL } from './kernel-data.fixture.ts';
+import { BTF, dataOf, fakeKernelWithData, HEAP, OFFSET, SYMBOL } from './kernel-data.fixture.ts';
 import { readTcpConnections } from './tcp-connections.ts';
 
 const EHASH = HEAP;
@@ -130,7 +132,7 @@ describe('readTcpConnections', () => {
     kernel.writeU64(SOCKETS + 256n + BigInt(sock.node), SOCKETS + BigInt(sock.node));
     const back = readTcpConnections(dataOf(kernel));
     assert.equal(back.connections.length, 3);
-    assert.match(back.unknown.join(), /connected sockets is damaged/);
+    assert.match(back.unknown.join(), /chain of connected TCP sockets has no end/);
     kernel.writeU64(SOCKETS + 256n + BigInt(sock.node), 0x1000n);
     const broken = readTcpConnections(dataOf(kernel));
     assert.equal(broken.connections.length, 3);
@@ -144,5 +146,26 @@ describe('readTcpConnections', () => {
     const kernel = kernelOf([FOUR]);
     kernel.writeU32(SYMBOL.tcp_hashinfo + 16n, 0x7fff_ffff);
     assert.match(readTcpConnections(dataOf(kernel)).unknown.join(), /2147483648 buckets cannot be/);
+  });
+
+  it('is bounded whatever was damaged, its types too', () => {
+    const byte = fc.nat(255);
+    const damage = fc.record({
+      types: fc.array(fc.tuple(fc.nat(2500), byte), { maxLength: 6 }),
+      memory: fc.array(fc.tuple(fc.nat(3 * 4096 - 1), byte), { maxLength: 20 }),
+    });
+    fc.assert(
+      fc.property(damage, ({ types, memory }) => {
+        const kernel = kernelOf([FOUR, six([], []), FOUR], [FOUR]);
+        for (const [at, value] of types) kernel.write(BTF + BigInt(at), Buffer.from([value]));
+        for (const [at, value] of memory) kernel.write(HEAP + BigInt(at), Buffer.from([value]));
+        try {
+          assert.ok(readTcpConnections(dataOf(kernel)).connections.length < 10_000);
+        } catch (error) {
+          assert.ok(error instanceof TorporError, String(error));
+        }
+      }),
+      { numRuns: 200 },
+    );
   });
 });

@@ -52,7 +52,10 @@ const AF_INET = 2;
 const AF_INET6 = 10;
 /** thash_entries of the largest machines is 512 Ki. */
 const MAX_BUCKETS = 2 ** 24;
-const MAX_SOCKETS = 2 ** 22;
+/** More are not listed. */
+const MAX_SOCKETS = 2 ** 20;
+/** Of the structures that are read whole; sock_common has 136. */
+const MAX_STRUCTURE_BYTES = 4096;
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
@@ -65,7 +68,7 @@ export function readTcpConnections(data: KernelData): TcpConnectionList {
   const table = data.symbol('tcp_hashinfo');
   const field = (name: string): bigint => table + BigInt(btf.offset('inet_hashinfo', name));
   const connections: TcpConnection[] = [];
-  const unknown: string[] = [];
+  const unknown = new Set<string>();
   const readSocket = openSocketReader(data);
   const tables = [
     {
@@ -83,39 +86,43 @@ export function readTcpConnections(data: KernelData): TcpConnectionList {
       head: 'nulls_head.first',
     },
   ];
-  let sockets = 0;
   for (const { what, first, mask, bucket, head } of tables) {
     try {
       const buckets = data.u32(field(mask)) + 1;
       if (buckets > MAX_BUCKETS) throw new TorporError('E_KERNEL_DATA', `${buckets} buckets cannot be`);
-      const heads = listHeads(
-        data,
-        data.u64(field(first)),
-        buckets,
-        btf.size(bucket),
-        btf.offset(bucket, head),
-      );
-      for (const node of heads) {
-        const seen = new Set<bigint>();
-        // The end of a chain is an odd number (include/linux/list_nulls.h).
-        for (let next = node; (next & 1n) === 0n; next = data.u64(next)) {
-          sockets += 1;
-          if (seen.has(next) || sockets > MAX_SOCKETS) {
-            unknown.push(`the table of ${what} sockets is damaged: a chain of it has no end`);
-            break;
+      const layout = { sizeBytes: structureSize(data, bucket), offset: btf.offset(bucket, head) };
+      for (const node of listHeads(data, data.u64(field(first)), buckets, layout)) {
+        for (const next of chain(data, node)) {
+          if (connections.length >= MAX_SOCKETS) {
+            throw new TorporError('E_KERNEL_DATA', `there are more than ${MAX_SOCKETS}`);
           }
-          seen.add(next);
-          const socket = readSocket(next);
-          if (typeof socket === 'string') unknown.push(socket);
+          const socket = next === 'endless' ? `a chain of ${what} TCP sockets has no end` : readSocket(next);
+          if (typeof socket === 'string') unknown.add(socket);
           else connections.push(socket);
         }
       }
     } catch (error) {
       if (!(error instanceof TorporError)) throw error;
-      unknown.push(`not all ${what} TCP sockets: ${error.message}`);
+      unknown.add(`not all ${what} TCP sockets: ${error.message}`);
     }
   }
-  return { connections, unknown };
+  return { connections, unknown: [...unknown] };
+}
+
+/** The nodes of a chain, which ends with an odd number (include/linux/list_nulls.h); `endless` when it comes back. */
+function* chain(data: KernelData, first: bigint): Generator<bigint | 'endless', void, undefined> {
+  const seen = new Set<bigint>();
+  for (let node = first; (node & 1n) === 0n; node = data.u64(node)) {
+    if (seen.has(node)) return yield 'endless';
+    seen.add(node);
+    yield node;
+  }
+}
+
+function structureSize(data: KernelData, name: string): number {
+  const sizeBytes = data.btf.size(name);
+  if (sizeBytes > 0 && sizeBytes <= MAX_STRUCTURE_BYTES) return sizeBytes;
+  throw new TorporError('E_KERNEL_DATA', `struct ${name} cannot have ${sizeBytes} bytes`);
 }
 
 /** What each bucket of a table begins with. */
@@ -123,10 +130,11 @@ function* listHeads(
   data: KernelData,
   address: bigint,
   buckets: number,
-  bucketBytes: number,
-  offset: number,
+  { sizeBytes: bucketBytes, offset }: { readonly sizeBytes: number; readonly offset: number },
 ): Generator<bigint, void, undefined> {
-  const atATime = Math.max(1, Math.floor(CHUNK_BYTES / bucketBytes));
+  if (offset + 8 > bucketBytes)
+    throw new TorporError('E_KERNEL_DATA', 'their table is of an impossible form');
+  const atATime = Math.floor(CHUNK_BYTES / bucketBytes);
   for (let from = 0; from < buckets; from += atATime) {
     const count = Math.min(atATime, buckets - from);
     const bytes = data.space.readVirtualOnce(address + BigInt(from * bucketBytes), count * bucketBytes);
@@ -140,7 +148,12 @@ function* listHeads(
 /** Reads a socket, a closing or a half-open one: all begin with a `struct sock_common`. */
 function openSocketReader(data: KernelData): (node: bigint) => TcpConnection | string {
   const { btf } = data;
-  const at = (name: string): number => btf.offset('sock_common', name);
+  const sizeBytes = structureSize(data, 'sock_common');
+  const inside = (name: string, offset: number, memberBytes: number): number => {
+    if (offset + memberBytes <= sizeBytes) return offset;
+    throw new TorporError('E_KERNEL_DATA', `sock_common.${name} cannot be at ${offset}`);
+  };
+  const at = (name: string): number => inside(name, btf.offset('sock_common', name), 4);
   const offsets = {
     node: BigInt(at('skc_nulls_node')),
     family: at('skc_family'),
@@ -151,9 +164,10 @@ function openSocketReader(data: KernelData): (node: bigint) => TcpConnection | s
     remote: at('skc_daddr'),
   };
   // Without CONFIG_IPV6 there are none.
-  const local6 = btf.findMember('sock_common', 'skc_v6_rcv_saddr');
-  const remote6 = btf.findMember('sock_common', 'skc_v6_daddr');
-  const sizeBytes = btf.size('sock_common');
+  const [local6, remote6] = ['skc_v6_rcv_saddr', 'skc_v6_daddr'].map((name) => {
+    const member = btf.findMember('sock_common', name);
+    return member === null ? null : inside(name, member.offsetBytes, 16);
+  }) as [number | null, number | null];
   return (node) => {
     const bytes = data.read(node - offsets.node, sizeBytes);
     const view = new DataView(bytes.buffer, bytes.byteOffset, sizeBytes);
@@ -166,9 +180,9 @@ function openSocketReader(data: KernelData): (node: bigint) => TcpConnection | s
     return {
       family: isSix ? 'IPv6' : 'IPv4',
       state,
-      localAddress: isSix ? formatSix(view, local6.offsetBytes) : formatFour(view, offsets.local),
+      localAddress: isSix ? formatSix(view, local6) : formatFour(view, offsets.local),
       localPort: view.getUint16(offsets.localPort, true),
-      remoteAddress: isSix ? formatSix(view, remote6.offsetBytes) : formatFour(view, offsets.remote),
+      remoteAddress: isSix ? formatSix(view, remote6) : formatFour(view, offsets.remote),
       // In network order, unlike the local one.
       remotePort: view.getUint16(offsets.remotePort, false),
     };
