@@ -9,7 +9,7 @@ export interface KernelProcess {
   /** At most 15 bytes: the name of the program that it runs, unless it set another one. */
   readonly name: string;
   readonly state: TaskState;
-  /** It was frozen when its OS was parked and goes on as `state` says; unknown before Linux 6.8. */
+  /** It was frozen when its OS was parked. It goes on as `state` says; older kernels do not keep that: `frozen`. */
   readonly frozen: boolean;
   readonly threads: number;
   /** User whose rights it has; null when unknown. */

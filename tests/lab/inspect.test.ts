@@ -15,7 +15,7 @@ import { probeFreePages } from '../../src/kernel/probe-free-pages.ts';
 import type { PhysicalReader } from '../../src/kernel/virtual-memory.ts';
 import { decodeVmcoreinfo, parseVmcoreinfoLocation, type Vmcoreinfo } from '../../src/kernel/vmcoreinfo.ts';
 import { inspectKernel, type KernelInspection } from '../../src/machine/inspect-kernel.ts';
-import { type FrozenStockKernel, freezeStockKernel } from './stock/stock-kernel.ts';
+import { FREEZE, type FrozenStockKernel, freezeStockKernel } from './stock/stock-kernel.ts';
 
 interface Case {
   readonly suite: string;
@@ -29,6 +29,8 @@ const CASES: readonly Case[] = [
   { suite: 'trixie', args: [], freePages: 'any' },
   { suite: 'trixie', args: ['page_poison=1'], freePages: 'poison' },
   { suite: 'trixie-backports', args: [], freePages: 'any' },
+  { suite: 'bookworm', args: [FREEZE], freePages: 'any' },
+  { suite: 'trixie', args: [FREEZE], freePages: 'any' },
 ];
 
 const skip =
@@ -48,7 +50,8 @@ for (const { suite, args, freePages: expected } of CASES) {
 
     assert.deepEqual(found.unknown, []);
     checkIdentity(frozen, found);
-    checkProcesses(frozen, found);
+    if (args.includes(FREEZE)) checkFrozenProcesses(found, suite !== 'bookworm');
+    else checkProcesses(frozen, found);
     checkConnections(frozen, found);
     assert.match(found.log!.join('\n'), /torpor-test line of the kernel log/);
     checkFreePages(reader, note, frozen.memory.length);
@@ -119,6 +122,19 @@ function checkProcesses(frozen: FrozenStockKernel, { processes }: KernelInspecti
     );
   }
   assert.ok(processes!.some(({ kernelThread, name }) => kernelThread && name === 'kthreadd'));
+}
+
+/** Newer kernels keep what a frozen process goes on as, unless it was interrupted for that. */
+function checkFrozenProcesses({ processes }: KernelInspection, keepsState: boolean): void {
+  const programs = processes!.filter(
+    ({ kernelThread, state, pid }) => !kernelThread && state !== 'zombie' && pid !== 1,
+  );
+  assert.ok(programs.length >= 3);
+  for (const { name, frozen } of programs) assert.ok(frozen, name);
+  const stateOf = (name: string, threads: number): string =>
+    programs.find((process) => process.name === name && process.threads === threads)!.state;
+  const states = [stateOf('holder', 4), stateOf('holder', 1), stateOf('sleep', 1)];
+  assert.deepEqual(states, keepsState ? ['frozen', 'stopped', 'sleeping'] : ['frozen', 'frozen', 'frozen']);
 }
 
 function checkConnections(frozen: FrozenStockKernel, { connections }: KernelInspection): void {

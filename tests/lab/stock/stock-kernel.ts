@@ -23,6 +23,11 @@ const MEMORY_BYTES = 256 * 1024 * 1024;
 const BOOT_TIMEOUT_MS = 300_000;
 const POLL_MS = 500;
 
+/** An argument of the kernel: its memory is taken while its processes are frozen. */
+export const FREEZE = 'torpor.freeze';
+/** kernel/power/suspend.c, suspend_test(): five seconds begin. */
+const FROZEN = /suspend debug: Waiting for 5 second/;
+
 /**
  * Boots the kernel that Debian's `suite` installs by default, in a plain virtual machine of its own with
  * ./init as process 1, and takes its memory. Throws what the lab's builders throw, and when it takes too long.
@@ -55,7 +60,8 @@ export async function freezeStockKernel(
     { signal: stop },
   );
   try {
-    await Promise.race([awaitEnd(factsFile, stop), running]);
+    await Promise.race([awaitLine(factsFile, /^=== end\r?$/m, stop), running]);
+    if (args.includes(FREEZE)) await Promise.race([awaitLine(consoleFile, FROZEN, stop), running]);
     const qmp = await openQmp(socket);
     await qmp.execute('stop');
     await qmp.execute('pmemsave', { val: 0, size: MEMORY_BYTES, filename: dump });
@@ -73,10 +79,10 @@ export async function freezeStockKernel(
   }
 }
 
-async function awaitEnd(factsFile: string, stop: AbortSignal): Promise<void> {
+async function awaitLine(file: string, pattern: RegExp, stop: AbortSignal): Promise<void> {
   for (;;) {
     await setTimeout(POLL_MS, undefined, { signal: stop });
-    if (existsSync(factsFile) && /^=== end\r?$/m.test(readFileSync(factsFile, 'utf8'))) return;
+    if (existsSync(file) && pattern.test(readFileSync(file, 'latin1'))) return;
   }
 }
 
