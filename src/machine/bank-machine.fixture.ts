@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { Bank } from '../bank/bank.ts';
-import type { PhysRange } from '../base/ranges.ts';
+import { type PhysRange, rangeOf } from '../base/ranges.ts';
 import { MIB, physAddr } from '../base/units.ts';
+import type { MemoryPlan } from '../memory/memory-plan.ts';
 import { FAKE_PLAN, type FakeMachine, fakeMachine, park } from '../switchboard/fake.ts';
 import type { FakeDisk } from '../sys/block-device.fake.ts';
 import { FakeStorage } from '../sys/storage.fake.ts';
@@ -16,6 +17,11 @@ export const CPUINFO = ['0', '1']
       `processor\t: ${n}\nvendor_id\t: GenuineFake\nmodel name\t: Fake 1\nflags\t\t: fpu sse avx rep_good\n`,
   )
   .join('\n');
+/** Slots of 1 MiB: all of each is saved. */
+export const PLAN: MemoryPlan = {
+  switchboard: FAKE_PLAN.switchboard,
+  slots: FAKE_PLAN.slots.map((slot) => ({ ...slot, memory: rangeOf(slot.memory.start, MIB) })),
+};
 export const DISK_BYTES = MIB + 512;
 
 /** A machine whose “debian12” is parked in slot 1, with a disk of its own and a bank in home. */
@@ -34,8 +40,8 @@ after(() => {
 });
 
 export function bankMachine(more: readonly PhysRange[] = []): BankMachine {
-  const slot = FAKE_PLAN.slots[0]!;
-  const made = fakeMachine([slot.memory, slot.low, ...more]);
+  const slot = PLAN.slots[0]!;
+  const made = fakeMachine([slot.memory, slot.low, ...more], 0, PLAN);
   park(made, 1, 'debian12');
   const { sys, switchboard } = made;
   switchboard.describe(1, { kernelRelease: '6.12.1', bootId: 'boot-of-debian12' });
@@ -75,4 +81,4 @@ export function fillSome(bytes: Uint8Array, seed: number): void {
 }
 
 /** Where slot 1's parked OS is entered again (fake.ts). */
-export const ENTRY = physAddr(FAKE_PLAN.slots[0]!.memory.start + 0x1234);
+export const ENTRY = physAddr(PLAN.slots[0]!.memory.start + 0x1234);

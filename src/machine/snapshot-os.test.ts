@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ErrorCodeName } from '../base/error-codes.ts';
 import { asyncFailure, failure } from '../base/errors.fixture.ts';
-import { FAKE_PLAN, park, setState } from '../switchboard/fake.ts';
-import { addDisk, type BankMachine, bankMachine, DISK_BYTES, ENTRY } from './bank-machine.fixture.ts';
+import { park, setState } from '../switchboard/fake.ts';
+import { addDisk, type BankMachine, bankMachine, DISK_BYTES, ENTRY, PLAN } from './bank-machine.fixture.ts';
 import { describeSnapshotPlan, planSnapshot, type SnapshotWish, snapshotOs } from './snapshot-os.ts';
 
 const WISH: SnapshotWish = { os: 'debian12', tag: 'monday', note: 'before the upgrade' };
@@ -25,7 +25,7 @@ test('an OS is saved with its memory, its low slice and its disk', async () => {
     bootId: 'boot-of-debian12',
     commandLine: null,
     entry: ENTRY,
-    stub: FAKE_PLAN.slots[0]!.memory.start,
+    stub: PLAN.slots[0]!.memory.start,
     vmcoreinfo: null,
     freePages: 'any',
   });
@@ -40,7 +40,7 @@ test('an OS is saved with its memory, its low slice and its disk', async () => {
   assert.deepEqual(
     description.regions.map(({ name, pages }) => [name, pages]),
     [
-      ['memory', 16_384],
+      ['memory', 256],
       ['low', 16],
       ['d12', 257],
     ],

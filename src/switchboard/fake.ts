@@ -40,7 +40,11 @@ export interface FakeMachine {
 }
 
 /** Home runs as “monitor”, the slots are empty. `memory` is further physical memory to map. */
-export function fakeMachine(memory: readonly PhysRange[] = [], uid = 0): FakeMachine {
+export function fakeMachine(
+  memory: readonly PhysRange[] = [],
+  uid = 0,
+  plan: MemoryPlan = FAKE_PLAN,
+): FakeMachine {
   const sys = new FakeSys({
     uid,
     memory: [FAKE_PLAN.switchboard, ...memory],
@@ -52,7 +56,7 @@ export function fakeMachine(memory: readonly PhysRange[] = [], uid = 0): FakeMac
   const region = sys.mapPhysical(FAKE_PLAN.switchboard);
   const home = { name: 'monitor', kernelRelease: sys.kernelRelease(), bootId: FAKE_BOOT_ID, sinceMs: 1 };
   const switchboard = Switchboard.create(region, {
-    plan: FAKE_PLAN,
+    plan,
     firmware: FAKE_FIRMWARE,
     home,
     processor: { bootApicId: 0, canWake: true },
@@ -62,7 +66,7 @@ export function fakeMachine(memory: readonly PhysRange[] = [], uid = 0): FakeMac
 
 /** Puts an OS into a guest's slot, as if it had been booted and parked. */
 export function park(machine: FakeMachine, slot: number, name: string): void {
-  const { memory } = FAKE_PLAN.slots[slot - 1]!;
+  const { memory } = machine.switchboard.plan.slots[slot - 1]!;
   machine.switchboard.describe(slot, { name, joined: true, bootId: `boot-of-${name}`, sinceMs: 2 });
   setState(machine.bytes, slot, 'parked', memory.start + 0x1234);
 }
