@@ -3,8 +3,10 @@ import { type PhysRange, sizeOf } from '../base/ranges.ts';
 import { alignDown, MIB, PAGE_BYTES, physAddr } from '../base/units.ts';
 import type { MappedRegion, Sys } from '../sys/sys.ts';
 
-/** Mapped at a time: page tables for more would cost memory that grows with the slot. */
-const WINDOW_BYTES = 32 * MIB;
+/** Page tables for a whole slot would cost memory that grows with it. */
+const WINDOW_BYTES = 8 * MIB;
+/** Pages come in the order of the bank's packs, back and forth in the slot: those used last stay mapped. */
+const MAX_WINDOWS = 64;
 
 /** What page_poison=1 leaves in free pages (include/linux/poison.h, PAGE_POISON). */
 const PAGE_POISON = 0xaa;
@@ -61,17 +63,26 @@ export function memoryTarget(
 
 type Visit = (memory: Uint8Array, doneBytes: number) => void;
 
-/** One window at a time into a range of memory. Offsets count from the start of the range. */
+/** A bounded number of windows into a range of memory. Offsets count from the start of the range. */
 function openWindows(sys: Sys, range: PhysRange) {
-  let mapped: MappedRegion | null = null;
+  // In the order of their last use.
+  const mapped = new Map<number, MappedRegion>();
   const windowAt = (address: number): MappedRegion => {
-    if (mapped !== null && address >= mapped.range.start && address < mapped.range.end) return mapped;
-    mapped?.close();
-    mapped = null;
-    const start = Math.max(range.start, alignDown(address, WINDOW_BYTES));
-    const end = Math.min(range.end, alignDown(address, WINDOW_BYTES) + WINDOW_BYTES);
-    mapped = sys.mapPhysical({ start: physAddr(start), end: physAddr(end) });
-    return mapped;
+    const key = alignDown(address, WINDOW_BYTES);
+    const window = mapped.get(key) ?? openWindow(key);
+    mapped.delete(key);
+    mapped.set(key, window);
+    return window;
+  };
+  const openWindow = (key: number): MappedRegion => {
+    if (mapped.size >= MAX_WINDOWS) {
+      const [oldest, window] = mapped.entries().next().value!;
+      window.close();
+      mapped.delete(oldest);
+    }
+    const start = Math.max(range.start, key);
+    const end = Math.min(range.end, key + WINDOW_BYTES);
+    return sys.mapPhysical({ start: physAddr(start), end: physAddr(end) });
   };
   const visit = (offset: number, sizeBytes: number, action: Visit): void => {
     if (offset < 0 || offset + sizeBytes > sizeOf(range)) throw new RangeError('outside the memory range');
@@ -89,8 +100,8 @@ function openWindows(sys: Sys, range: PhysRange) {
     read: (firstPage: number, into: Uint8Array): void =>
       visit(firstPage * PAGE_BYTES, into.length, (memory, done) => into.set(memory, done)),
     close(): void {
-      mapped?.close();
-      mapped = null;
+      for (const window of mapped.values()) window.close();
+      mapped.clear();
     },
   };
 }
