@@ -163,8 +163,8 @@ function completeRestore(
         ? null
         : { address: physAddr(kernel.vmcoreinfo.address), sizeBytes: kernel.vmcoreinfo.sizeBytes },
     joined: true,
-    // It arms its crash image again when it runs: that names the slot.
-    crashArmed: false,
+    // Its crash image names its slot. It arms it again when it runs.
+    crashArmed: machine.slot.index === slot.index,
     snapshot: { id: snapshot.id, generation },
     sinceMs: Math.round(sys.realtimeMs()),
   });
