@@ -68,5 +68,5 @@ async function keepEvidence(lab: Lab, name: string, error: unknown): Promise<voi
 const QUESTIONS: Readonly<Record<string, readonly string[]>> = {
   'dmesg.txt': ['dmesg'],
   'status.json': ['/opt/torpor/bin/torpor', 'status', '--json'],
-  'processes.txt': ['ps'],
+  'processes.txt': ['sh', '-c', 'ps axo pid,ppid,stat,wchan:24,etime,args || ps'],
 };
