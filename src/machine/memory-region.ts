@@ -1,12 +1,18 @@
 import type { PageRange, Region, RegionSource, RegionTarget } from '../bank/region.ts';
 import { type PhysRange, sizeOf } from '../base/ranges.ts';
-import { alignDown, MIB, PAGE_BYTES, physAddr } from '../base/units.ts';
+import { alignDown, KIB, MIB, PAGE_BYTES, physAddr } from '../base/units.ts';
 import type { MappedRegion, Sys } from '../sys/sys.ts';
 
 /** Page tables for a whole slot would cost memory that grows with it. */
 const WINDOW_BYTES = 8 * MIB;
-/** Pages come in the order of the bank's packs, back and forth in the slot: those used last stay mapped. */
-const MAX_WINDOWS = 64;
+/**
+ * Pages come in the order of the bank's packs, back and forth in the slot, and the kernel checks every
+ * page that is mapped (drivers/char/mem.c, range_is_allowed): windows that were used last stay mapped,
+ * 4 GiB with 8 MiB of page tables.
+ */
+const MAX_WINDOWS = 512;
+/** Filled memory is copied from here: processors without fast string instructions are slow to fill. */
+const PATTERN_BYTES = 256 * KIB;
 
 /** What page_poison=1 leaves in free pages (include/linux/poison.h, PAGE_POISON). */
 const PAGE_POISON = 0xaa;
@@ -34,7 +40,7 @@ export function memorySource(
 
 /**
  * Writes the memory of an empty slot; to be closed when it is filled. What the kernel expects in its
- * free pages is `freeByte` in every byte: zeros unless it poisons them.
+ * free pages is in each of them: zeros unless it poisons them.
  */
 export function memoryTarget(
   sys: Sys,
@@ -43,7 +49,13 @@ export function memoryTarget(
   freePages: 'any' | 'zero' | 'poison',
 ): RegionTarget & { close(): void } {
   const windows = openWindows(sys, range);
-  const freeByte = freePages === 'poison' ? PAGE_POISON : 0;
+  const zeros = new Uint8Array(PATTERN_BYTES);
+  const free = freePages === 'poison' ? new Uint8Array(PATTERN_BYTES).fill(PAGE_POISON) : zeros;
+  const fill = (firstPage: number, count: number, pattern: Uint8Array): void =>
+    windows.visit(firstPage * PAGE_BYTES, count * PAGE_BYTES, (memory) => {
+      for (let at = 0; at < memory.length; at += pattern.length)
+        memory.set(pattern.subarray(0, Math.min(pattern.length, memory.length - at)), at);
+    });
   return {
     region: memoryRegion(name, range),
     // SAFETY, of all three: the slot is empty and the range lies inside it; openWindows keeps to it.
@@ -51,10 +63,8 @@ export function memoryTarget(
       windows.visit(firstPage * PAGE_BYTES, bytes.length, (memory, done) =>
         memory.set(bytes.subarray(done, done + memory.length)),
       ),
-    zero: (firstPage, count) =>
-      windows.visit(firstPage * PAGE_BYTES, count * PAGE_BYTES, (memory) => memory.fill(0)),
-    free: (firstPage, count) =>
-      windows.visit(firstPage * PAGE_BYTES, count * PAGE_BYTES, (memory) => memory.fill(freeByte)),
+    zero: (firstPage, count) => fill(firstPage, count, zeros),
+    free: (firstPage, count) => fill(firstPage, count, free),
     flush() {},
     read: windows.read,
     close: windows.close,
