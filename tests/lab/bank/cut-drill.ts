@@ -5,6 +5,7 @@ import { TORPOR } from '../../../lab/machine/shut-down.ts';
 import type { SeededRandom } from '../../soak/random.ts';
 import { type Memory, Witness } from '../../survival/witness.ts';
 import { readBankFiles, verifyBank } from './bank-files.ts';
+import { whoseEndsAreInside } from './programs.ts';
 
 const BASE = 'base';
 const OPERATIONS = ['snapshot', 'restore', 'prune'] as const;
@@ -49,13 +50,16 @@ export class CutDrill {
     this.#os = os;
   }
 
-  /** From a machine on which the OS is resident. Learns how long each operation takes without a cut. */
-  async prepare(): Promise<void> {
+  /**
+   * From a machine on which the OS runs, with the witness of its programs, if it has one already. Learns
+   * how long each operation takes without a cut.
+   */
+  async prepare(witness?: Witness): Promise<void> {
     await this.#goTo(this.#os);
-    this.#witness = await Witness.open(this.#machine);
+    this.#witness = witness ?? (await Witness.open(this.#machine));
     await this.#witness.prepare(PROGRAMS);
     await this.#witness.verify();
-    this.#moment = this.#witness.remember();
+    this.#moment = whoseEndsAreInside(this.#witness.remember());
     await this.#goTo(this.#home);
     await this.#discard(BASE);
     await this.#machine.snapshot(this.#os, { tag: BASE });

@@ -162,7 +162,7 @@ async function cutRestore(lab: Lab, moments: ReadonlyMap<string, Moment>): Promi
 async function cutAnywhere(lab: Lab): Promise<void> {
   const os = smallOf(lab);
   const drill = new CutDrill(lab.machine, new SeededRandom(20_261_123), os);
-  await drill.prepare();
+  await drill.prepare(await watchOs(lab, os));
   for (let cut = 1; cut <= CUTS; cut += 1) {
     const step = await drill.step();
     console.log(JSON.stringify(step));
