@@ -72,5 +72,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+// A terminal or connection that is gone must not end what another OS waits for (machine/travel.ts).
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 // Ends at once: a line to a lab machine may still wait for an answer that nobody needs any more.
 process.exit(await main(process.argv.slice(2)));

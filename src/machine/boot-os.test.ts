@@ -127,3 +127,15 @@ test('loadSlot() that cannot map the slot leaves it empty', () => {
   failure('E_DEVMEM_REFUSED', () => loadSlot(sys, switchboard, plan));
   assert.equal(switchboard.record(1).state, 'empty');
 });
+
+test('planBoot() of an OS whose restore was interrupted is E_RESTORE_UNFINISHED; others may start', () => {
+  const { sys, switchboard } = fakeMachine();
+  const unfinished = {
+    ...{ id: 'ab'.repeat(16), digest: `sha256:${'0'.repeat(64)}`, slot: 1, startedMs: 5 },
+    reference: `${OS.name}@monday`,
+  };
+  const { hint } = failure('E_RESTORE_UNFINISHED', () => planBoot(sys, switchboard, OS, { unfinished }));
+  assert.match(hint!, /torpor restore debian12@monday/);
+  const other = { ...unfinished, reference: 'debian13@x' };
+  assert.equal(planBoot(sys, switchboard, OS, { unfinished: other }).slot.index, 1);
+});

@@ -73,8 +73,8 @@ export async function restoreOs(
       bank.beginRestore(snapshot, slot.index);
       switchboard.setEmpty(slot.index, Math.round(sys.realtimeMs()));
     });
-    await stage('disks', () => bank.place(snapshot, targets.disks, onProgress));
-    await stage('memory', () => bank.place(snapshot, targets.memory, onProgress));
+    await stage('disks', () => bank.place(snapshot, targets.disks, named('disks', onProgress)));
+    await stage('memory', () => bank.place(snapshot, targets.memory, named('memory', onProgress)));
     if (options.check === true) {
       const all = [...targets.disks, ...targets.memory];
       await stage('check', async () => requireSame(snapshot, await bank.check(snapshot, all, onProgress)));
@@ -92,6 +92,11 @@ export async function restoreOs(
     stagesMs,
     totalMs: performance.now() - startedMs,
   };
+}
+
+/** Progress under the name of the stage that a user sees. */
+function named(stage: RestoreStage, onProgress: OnProgress | undefined): OnProgress | undefined {
+  return onProgress && ((progress) => onProgress({ ...progress, stage }));
 }
 
 /** Disks are opened for writing, which nobody else then can, before anything is changed. */

@@ -45,3 +45,28 @@ test('a damaged or foreign last switch hides nothing else', () => {
   assert.equal(readStatus(switchboard).lastSwitch, null);
   assert.equal(readStatus(switchboard).running, 'monitor');
 });
+
+test('the status shows where an OS came from, and an interrupted restore', () => {
+  const made = fakeMachine();
+  const { switchboard } = made;
+  const [known, unknown] = ['ab'.repeat(16), 'cd'.repeat(16)];
+  park(made, 1, 'a');
+  park(made, 2, 'b');
+  switchboard.describe(1, { snapshot: { id: known, generation: 2 } });
+  switchboard.describe(2, { snapshot: { id: unknown, generation: 0 } });
+  const unfinishedRestore = {
+    ...{ id: known, digest: `sha256:${'0'.repeat(64)}`, reference: 'a@x', slot: 1, startedMs: 5 },
+  };
+  const status = readStatus(switchboard, { references: new Map([[known, 'a@x']]), unfinishedRestore });
+  assert.deepEqual(
+    status.slots.map(({ snapshot }) => snapshot),
+    [
+      null,
+      { id: known, generation: 2, reference: 'a@x' },
+      { id: unknown, generation: 0, reference: null },
+      null,
+    ],
+  );
+  assert.deepEqual(status.unfinishedRestore, unfinishedRestore);
+  assert.equal(readStatus(switchboard).unfinishedRestore, null);
+});

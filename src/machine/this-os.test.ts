@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { failure } from '../base/errors.fixture.ts';
 import { TorporError } from '../base/errors.ts';
-import { FAKE_PLAN, fakeMachine } from '../switchboard/fake.ts';
-import { SWITCHBOARD_BYTES } from '../switchboard/layout.ts';
+import { FAKE_PLAN, fakeMachine, setState } from '../switchboard/fake.ts';
+import { CONTROL, OFFSET, SWITCHBOARD_BYTES } from '../switchboard/layout.ts';
 import { FakeSys } from '../sys/fake.ts';
 import { bootId, findThisOs, openSwitchboard } from './this-os.ts';
 
@@ -113,4 +113,19 @@ test('openSwitchboard() refuses a switchboard in which another slot runs', () =>
   sys.files.set('/proc/cmdline', `${sys.readTextFile('/proc/cmdline')!.trim()} torpor.slot=2`);
   const { facts } = failure('E_SWITCHBOARD_VALUE', () => openSwitchboard(sys));
   assert.deepEqual(facts, { current: 0, slot: 2 });
+});
+
+test('openSwitchboard() takes an OS that came out of a bank into another slot than its command line names', () => {
+  const { sys, switchboard, bytes } = fakeMachine();
+  const boot = 'aaaaaaaa-1111-4222-8333-444455556666';
+  sys.files.set('/proc/cmdline', 'torpor.switchboard=0x1ff00000 torpor.slot=1\n');
+  sys.files.set('/proc/sys/kernel/random/boot_id', `${boot}\n`);
+  setState(bytes, 0, 'parked', 0x1234_5000);
+  setState(bytes, 2, 'running');
+  CONTROL.encodeInto(bytes, { current: 2n, target: 2n }, OFFSET.control);
+  failure('E_SWITCHBOARD_VALUE', () => openSwitchboard(sys));
+  switchboard.describe(2, { bootId: boot, snapshot: { id: 'ab'.repeat(16), generation: 1 } });
+  assert.equal(openSwitchboard(sys).running().index, 2);
+  switchboard.describe(2, { bootId: 'another' });
+  failure('E_SWITCHBOARD_VALUE', () => openSwitchboard(sys));
 });
