@@ -100,6 +100,7 @@ function checkResident(
     const hint = 'restore it from home, or from itself with `torpor restore`';
     found.push({ code: 'E_OS_RUNNING', message: `“${slot.name}” runs in slot ${slot.index}`, hint });
   }
+  if (slot === null) return found;
   const elsewhere = records.find((record) => isResident(record) && record.name === os && record !== slot);
   if (elsewhere !== undefined) {
     found.push({
