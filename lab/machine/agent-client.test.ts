@@ -176,14 +176,16 @@ test('a call ends when its time is up, or when the machine goes', async (t) => {
 test('a request goes out when the one before was acknowledged', async (t) => {
   const seen: number[] = [];
   const agent = await fakeOs(t, ({ id }, say) => {
+    // On a busy host it comes again before it is acknowledged.
+    if (seen.includes(id)) return;
     seen.push(id);
-    const requests = new Set(seen).size;
+    const requests = seen.length;
     setTimeout(() => {
-      assert.equal(new Set(seen).size, requests, 'no other request came meanwhile');
+      assert.equal(seen.length, requests, 'no other request came meanwhile');
       say({ id, ack: true });
       setTimeout(() => say({ id, ok: { os: 'a', bootId: 'x' } }), 30);
     }, 30);
   });
   await Promise.all([pingAgent(agent), pingAgent(agent), pingAgent(agent)]);
-  assert.equal(new Set(seen).size, 3);
+  assert.equal(seen.length, 3);
 });
