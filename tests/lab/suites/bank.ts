@@ -13,7 +13,7 @@ import { watchOs } from '../witnesses.ts';
 
 /** Enough to tell what an OS is now from what it was at its snapshot. */
 const GO_ON_MS = 10_000;
-const CUTS = 3;
+const CUTS = 2;
 
 export const bank: Suite = {
   name: 'the bank',
