@@ -9,7 +9,7 @@ import { problemStep, programStep, runSteps, type Step, scriptStep } from './run
 const node = process.execPath;
 const bin = 'node_modules/.bin';
 /** On two processors node:test would take one file at a time; the files share nothing. */
-const unitTests = [node, '--test', '--test-concurrency=4', '--test-reporter=spec', '--test-timeout=30000'];
+const unitTests = [node, '--test', '--test-concurrency=4', '--test-reporter=spec', '--test-timeout=120000'];
 const unitTestFiles = ['src/**/*.test.ts', 'lab/**/*.test.ts', 'scripts/**/*.test.ts', 'tests/asm/*.test.ts'];
 
 const knip = ['--no-progress', '--no-config-hints'];

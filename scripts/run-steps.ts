@@ -42,7 +42,7 @@ export function programStep(name: string, command: readonly string[], reading: R
 }
 
 /** A hanging step must not hang the gate. */
-const STEP_TIMEOUT_MS = 120_000;
+const STEP_TIMEOUT_MS = 600_000;
 
 /** A step that runs a TypeScript file of the repository; when it is missing, that is said. */
 export function scriptStep(name: string, script: string, ...options: string[]): Step {
