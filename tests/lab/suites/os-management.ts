@@ -24,9 +24,28 @@ async function registry(lab: Lab): Promise<void> {
   const listed = JSON.parse(await ok(lab, 'os', 'ls', '--json')) as { name: string; kernel: string }[];
   assert.deepEqual(listed.map(({ name }) => name).toSorted(), lab.guests.toSorted());
   const kernel = listed[0]!.kernel;
-  await ok(lab, 'os', 'add', 'extra', '--kernel', kernel, '--memory', '64M', '--append', 'quiet panic=1');
+  const options = [
+    '--memory',
+    '64M',
+    '--append',
+    'quiet panic=1',
+    '--disk',
+    'its-own',
+    '--shared-disk',
+    'all',
+  ];
+  await ok(lab, 'os', 'add', 'extra', '--kernel', kernel, ...options);
   const shown = JSON.parse(await ok(lab, 'os', 'show', 'extra', '--json'));
-  assert.deepEqual(shown, { name: 'extra', kernel, memory: '64M', args: 'quiet panic=1' });
+  assert.deepEqual(shown, {
+    name: 'extra',
+    kernel,
+    memory: '64M',
+    args: 'quiet panic=1',
+    disks: [
+      { id: 'its-own', shared: false },
+      { id: 'all', shared: true },
+    ],
+  });
   assert.match(await ok(lab, 'os', 'ls'), /^extra +64M +any +\//m);
   await lab.refusal(['os', 'add', 'extra', '--kernel', kernel], 'E_OS_EXISTS');
   await ok(lab, 'os', 'add', 'extra', '--replace', '--kernel', kernel, '--slot', '1');
