@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { syscall } from '../native.ts';
+import { SYSTEM_CALL } from './call.ts';
 import { listDirectory, readFile, writeTextFile } from './files.ts';
 import { outliveSession } from './session.ts';
 
@@ -35,6 +37,9 @@ export function remountReadOnly(): void {
   writeTextFile('/proc/sysrq-trigger', 'u');
   const deadline = Date.now() + REMOUNT_MS;
   while (Date.now() < deadline && areDisksWritable()) sleep(20);
+  // A filesystem looks read-only before its journal is flushed (fs/ext4/super.c, __ext4_remount);
+  // sync waits for the lock that the remount holds to its end (fs/super.c, iterate_supers).
+  syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
 }
 
 /** A disk's line of proc_mounts(5) reads `/dev/… PLACE TYPE rw,…`. */
