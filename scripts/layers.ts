@@ -52,6 +52,7 @@ export const LAYERS: readonly Layer[] = [
       memory: 'slots are ranges of the memory plan',
       kernel: 'places kernels in slots',
       switchboard: 'leaves and enters kernels through it',
+      filesystem: 'leaves free blocks of a disk out of an image',
     },
   },
   {

@@ -6,7 +6,8 @@ import { debianMirror } from '../build/debian-archive.ts';
 import type { ReportBuild } from '../build/progress.ts';
 import { runProcess } from '../build/run-process.ts';
 
-export type DebianKind = 'debian12' | 'debian13';
+/** `stock…`: with Debian's own kernel and the tools that make its initramfs. */
+export type DebianKind = 'debian12' | 'debian13' | 'stock12' | 'stock13';
 
 interface DebianRecipe {
   readonly suite: string;
@@ -18,9 +19,16 @@ const COMMON_PACKAGES = [
   ...['openssh-server', 'iproute2', 'curl', 'tmux', 'vim-tiny', 'sqlite3', 'python3-minimal'],
 ];
 
+const STOCK_PACKAGES = [
+  ...['systemd-sysv', 'udev', 'dbus', 'kmod', 'util-linux', 'procps', 'e2fsprogs', 'linux-image-amd64'],
+  ...['initramfs-tools', 'zstd', 'openssh-server', 'sqlite3', 'python3-minimal'],
+];
+
 export const DEBIAN_RECIPES: Readonly<Record<DebianKind, DebianRecipe>> = {
   debian12: { suite: 'bookworm', packages: [...COMMON_PACKAGES, 'postgresql'] },
   debian13: { suite: 'trixie', packages: [...COMMON_PACKAGES, 'gcc', 'libc6-dev', 'make'] },
+  stock12: { suite: 'bookworm', packages: STOCK_PACKAGES },
+  stock13: { suite: 'trixie', packages: STOCK_PACKAGES },
 };
 
 /** Files that packages bring and the lab has no use for. */

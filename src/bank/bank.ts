@@ -100,10 +100,11 @@ export class Bank {
     }
   }
 
-  /** Gives the lock back. */
+  /** Gives the lock back, and the files that were kept open. */
   close(): void {
     this.#unlock?.();
     this.#unlock = null;
+    this.storage.release();
   }
 
   get writable(): boolean {

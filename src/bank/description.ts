@@ -21,6 +21,8 @@ const name = z
     /^[A-Za-z0-9][A-Za-z0-9_.:+-]{0,63}$/,
     'a name is 1–64 letters, digits or _.:+- and starts with a letter or digit',
   );
+/** A number of up to 64 bits, such as `0xffffffff81000000`. */
+const hexText = z.string().regex(/^0x[0-9a-f]{1,16}$/, 'not a hexadecimal number');
 const text = (longest: number) => z.string().max(longest);
 const range = z
   .strictObject({ start: address, end: address })
@@ -66,7 +68,18 @@ const factsShape = {
   createdMs: count,
   /** How long the OS had stood still when this was written, where it is known. */
   pausedMs: count.nullable().default(null),
-  engine: z.literal('resident'),
+  engine: z.enum(['resident', 'image']),
+  /** Of an image made by its own kernel through /dev/snapshot (docs/formats/image-stream.md). */
+  image: z
+    .strictObject({
+      jumpAddress: hexText,
+      jumpAddressPhys: hexText,
+      cr3: hexText,
+      e820Checksum: z.int().min(0).max(0xffff_ffff),
+      physPages: count,
+    })
+    .nullable()
+    .default(null),
   machine: z.strictObject({
     firmwareMap: z.array(z.strictObject({ start: address, end: address, type: text(64) })).max(1024),
     switchboard: address,

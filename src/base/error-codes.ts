@@ -110,6 +110,20 @@ export const ERROR_CODES = {
     meaning: 'What a restore has written is not what the snapshot holds.',
   },
 
+  E_NO_SNAPSHOT_DEVICE: {
+    exit: 'machine',
+    meaning: 'The running kernel has no /dev/snapshot, or forbids hibernation.',
+  },
+  E_IMAGE_MEMORY: { exit: 'refused', meaning: 'Too little memory is free to make or load an image.' },
+  E_IMAGE_STREAM: { exit: 'damaged', meaning: "A kernel's image is not of a form that Torpor knows." },
+  E_SWAP_IN_USE: { exit: 'state', meaning: 'The system has swap in use, which an image does not cover.' },
+  E_STAGING: { exit: 'damaged', meaning: 'The staging area is missing, unusable or changed.' },
+  E_STAGING_FULL: { exit: 'machine', meaning: 'The staging area is too small for the image.' },
+  E_BANK_PLACE: {
+    exit: 'state',
+    meaning: 'The bank is on a filesystem that belongs to the system that is to be saved.',
+  },
+
   E_NO_ANSWER: { exit: 'timeout', meaning: 'Home came back without an answer to what it was asked for.' },
   E_TIMEOUT: { exit: 'timeout', meaning: 'Something did not answer in time.' },
 
@@ -124,3 +138,8 @@ export const ERROR_CODES = {
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;
+
+/** A text from another process is a code of this set. */
+export function isErrorCode(text: string): text is ErrorCodeName {
+  return Object.hasOwn(ERROR_CODES, text);
+}

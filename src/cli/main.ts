@@ -61,6 +61,9 @@ function program(): Command {
 /** Runs a command line and returns its exit status. */
 export async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'lab' && isLabHere()) return await runLabCommand(argv.slice(1));
+  // A process that holds everything else frozen is as small as can be.
+  if (argv[0] === 'hold-freeze') return (await import('./hold-freeze.ts')).holdFreeze();
+  if (argv[0] === 'restore-pending') return (await import('./restore-pending.ts')).restoreAtBoot();
   try {
     const command = program();
     for (const sub of command.commands) inheritExit(sub);

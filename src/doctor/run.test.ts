@@ -39,13 +39,23 @@ test('the first obstacle is the next step', () => {
     check('w', () => warning('w', 'do w')),
     check('a', () => obstacle('a', 'do a')),
     check('b', () => obstacle('b', 'do b')),
-    check('snapshot-device', () => ok('there', { present: true })),
+    check('snapshot-device', () => ok('there', { usable: false })),
   ]);
   assert.equal(verdict.engine, 'none');
   assert.deepEqual(verdict.obstacles, ['a', 'b']);
   assert.equal(verdict.next, 'do a');
   assert.equal(verdict.exitStatus, 3);
-  assert.match(verdict.summary, /\/dev\/snapshot, but this release has no engine/);
+});
+
+test('a stock kernel without KEXEC_JUMP is led to the image engine and told what it lacks for the other', () => {
+  const images = check('snapshot-device', () => ok('there', { usable: true }));
+  const { verdict } = examine([check('kexec-jump', () => obstacle('off', 'boot another kernel')), images]);
+  assert.equal(verdict.engine, 'image');
+  assert.equal(verdict.exitStatus, 0);
+  assert.equal(verdict.next, 'torpor bank init');
+  assert.match(verdict.summary, /KEXEC_JUMP would add several systems .* For that: boot another kernel/);
+  const inside = check('container', () => obstacle('yes', 'use the host'));
+  assert.equal(examine([inside, images]).verdict.engine, 'none');
 });
 
 test('only essential unknowns leave the verdict open', () => {

@@ -4,7 +4,7 @@ import type { CheckResult } from './run.ts';
 /** Which engine this machine can use, and what to do next. */
 export interface Verdict {
   /** `undecided`: nothing speaks against it, but something essential could not be seen. */
-  readonly engine: 'resident' | 'none' | 'undecided';
+  readonly engine: 'resident' | 'image' | 'none' | 'undecided';
   /** For people, one or two sentences. */
   readonly summary: string;
   /** Ids of the checks that found obstacles. */
@@ -23,10 +23,11 @@ export function reachVerdict(results: readonly CheckResult[]): Verdict {
   const base = { obstacles: ids(obstacles), unseen: ids(unseen) };
   if (obstacles.length > 0) {
     const names = obstacles.map(({ title }) => title).join(', ');
+    if (canMakeImages(results, base.obstacles)) return recommendImages(base, names, obstacles);
     return {
       ...base,
       engine: 'none',
-      summary: `This machine cannot keep several systems resident as it is. In the way: ${names}.${snapshotSentence(results)}`,
+      summary: `This machine cannot keep several systems resident as it is. In the way: ${names}.`,
       next: obstacles.find(({ remedy }) => remedy !== undefined)?.remedy ?? null,
       exitStatus: EXIT_STATUS.machine,
     };
@@ -64,9 +65,30 @@ function nextStep(results: readonly CheckResult[]): { ready: boolean; next: stri
   return { ready: true, next: typeof suggested === 'string' ? suggested : 'torpor status' };
 }
 
-function snapshotSentence(results: readonly CheckResult[]): string {
-  const present = results.find(({ id }) => id === 'snapshot-device')?.facts.present === true;
-  return present
-    ? ' Its kernel could make images of itself through /dev/snapshot, but this release has no engine for that.'
-    : '';
+/** What is in the way of every engine. */
+const COMMON_OBSTACLES = ['architecture', 'container', 'root', 'confidential-memory'];
+
+function canMakeImages(results: readonly CheckResult[], obstacles: readonly string[]): boolean {
+  if (obstacles.some((id) => COMMON_OBSTACLES.includes(id))) return false;
+  return results.find(({ id }) => id === 'snapshot-device')?.facts.usable === true;
+}
+
+/** The engine of stock kernels, and what stands between this machine and the other one. */
+function recommendImages(
+  base: Pick<Verdict, 'obstacles' | 'unseen'>,
+  names: string,
+  obstacles: readonly CheckResult[],
+): Verdict {
+  const lacksJump = base.obstacles.includes('kexec-jump');
+  const gain = lacksJump
+    ? 'a kernel with KEXEC_JUMP would add several systems in memory at once, switched in milliseconds'
+    : 'without that several systems could be in memory at once, switched in milliseconds';
+  const remedy = obstacles.find((result) => result.remedy !== undefined)?.remedy;
+  return {
+    ...base,
+    engine: 'image',
+    summary: `This machine can use the image engine: its stock kernel saves and restores the whole system. In the way of the resident engine: ${names}; ${gain}.${remedy === undefined ? '' : ` For that: ${remedy}.`}`,
+    next: 'torpor bank init',
+    exitStatus: EXIT_STATUS.ok,
+  };
 }

@@ -161,7 +161,8 @@ function requireParked(switchboard: Switchboard, name: string): SlotRecord {
   }
 }
 
-function checkTag(tag: string): string {
+/** Throws E_USAGE. */
+export function checkTag(tag: string): string {
   if (tagSchema.safeParse(tag).success) return tag;
   throw new TorporError('E_USAGE', `“${tag}” cannot name a snapshot`, {
     facts: { tag },
@@ -170,7 +171,7 @@ function checkTag(tag: string): string {
 }
 
 /** `20260214-093000` */
-function defaultTag(nowMs: number): string {
+export function defaultTag(nowMs: number): string {
   return new Date(nowMs).toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
 }
 

@@ -36,6 +36,11 @@ export function findThisOs(sys: Sys): ThisOs {
   return { switchboardAddress, slot: value('slot', MAX_SLOTS, 1) ?? 0 };
 }
 
+/** False on a machine that keeps no memory for other OSes: there an OS is saved by its own kernel. */
+export function hasPlan(sys: Sys): boolean {
+  return /(^|\s)torpor\.switchboard=/.test(sys.readTextFile('/proc/cmdline') ?? '');
+}
+
 /** Maps the switchboard's memory; its content is not looked at. Throws E_NOT_ROOT, E_NO_DEVMEM, E_DEVMEM_REFUSED. */
 export function mapSwitchboard(sys: Sys, address: number): MappedRegion {
   requireRoot(sys);

@@ -151,6 +151,8 @@ export class FakeStorage implements Storage {
     return () => void this.#locks.delete(path);
   }
 
+  release(): void {}
+
   /** All paths of files, sorted. */
   paths(): string[] {
     return [...this.#files.keys()].toSorted();

@@ -34,6 +34,8 @@ export interface Storage {
    * it back. Throws E_BANK_BUSY.
    */
   lock(path: string): () => void;
+  /** Closes what it keeps open to read faster; nothing else changes. Then its filesystem can be unmounted. */
+  release(): void;
 }
 
 /** A file that is being written. */

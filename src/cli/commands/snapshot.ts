@@ -10,7 +10,7 @@ import {
   type SnapshotResult,
   snapshotOs,
 } from '../../machine/snapshot-os.ts';
-import { openSwitchboard } from '../../machine/this-os.ts';
+import { hasPlan, openSwitchboard } from '../../machine/this-os.ts';
 import type { Switchboard } from '../../switchboard/switchboard.ts';
 import { openLinux } from '../../sys/linux.ts';
 import type { Sys } from '../../sys/sys.ts';
@@ -24,6 +24,8 @@ interface Options extends BankOptions {
   note?: string;
   dryRun?: boolean;
   json?: boolean;
+  staging?: string;
+  stagingSize?: string;
 }
 
 /** A plan's or a save's JSON, as home gives it. */
@@ -42,9 +44,19 @@ export function snapshotCommand(): Command {
     .option('--note <text>', 'for people', '');
   return addBankOptions(command)
     .option('--dry-run', 'check everything, print what would be saved, save nothing')
+    .option(
+      '--staging <disk>',
+      'without a memory plan: a partition to write to while the system stands still',
+    )
+    .option('--staging-size <size>', 'its size where it is a file beside the bank, the default')
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, options: Options) => {
       const sys = openLinux();
+      if (!hasPlan(sys)) {
+        const { refuseResidentOptions, snapshotThisSystem } = await import('../image-commands.ts');
+        refuseResidentOptions(options, ['dryRun']);
+        return await snapshotThisSystem(sys, name, options);
+      }
       const switchboard = openSwitchboard(sys);
       const self = switchboard.running();
       const os = name ?? self.name;

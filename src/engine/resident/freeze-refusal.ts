@@ -1,17 +1,7 @@
 import { TorporError } from '../../base/errors.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { findCulprits } from '../freeze-culprits.ts';
 import { LOG_MARKS } from './log-marks.ts';
-
-/**
- * Lines of the kernel that say who would not freeze (kernel/power/process.c, kernel/sched/core.c,
- * drivers/base/power/main.c and kernel/cpu.c of Linux 6.12).
- */
-const CULPRIT =
-  /Freezing .* (failed|aborted) after|task:.+ state:|PM: .*(failed|returns -)|Error taking CPU\d+ down|Wakeup pending/;
-/** The name may hold spaces and is padded with them. */
-const TASK = /task:(.+?) +state:/;
-/** Each task that would not freeze comes with its stack. */
-const LAST_LINES = 2000;
 
 /** Turns a failed reboot(KEXEC) into an error that names the task or driver, from the kernel log. */
 export function explainFreezeRefusal(sys: Sys, cause: unknown): unknown {
@@ -25,11 +15,7 @@ export function explainFreezeRefusal(sys: Sys, cause: unknown): unknown {
   }
   const log = sys.readKernelLog();
   const attempt = log.findLastIndex((line) => line.endsWith(LOG_MARKS.leave));
-  const lines = log
-    .slice(attempt + 1)
-    .slice(-LAST_LINES)
-    .filter((line) => CULPRIT.test(line));
-  const tasks = [...new Set(lines.flatMap((line) => TASK.exec(line)?.[1] ?? []))];
+  const { lines, tasks } = findCulprits(log.slice(attempt + 1));
   return new TorporError('E_FREEZE_REFUSED', `the kernel could not park this OS: ${errno}`, {
     facts: { errno, tasks, log: lines },
     hint:

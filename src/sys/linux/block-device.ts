@@ -13,6 +13,15 @@ const ZERO_CHUNK_BYTES = 1024 * 1024;
 
 /** Opens a disk, or a file that stands for one (as in tests). */
 export function openBlockDevice(path: string, mode: BlockDeviceMode): BlockDevice {
+  return openDevice(path, mode, false);
+}
+
+/** Opens a disk past this kernel's cache, whoever else has it. */
+export function openDirectDevice(path: string, mode: BlockDeviceMode): BlockDevice {
+  return openDevice(path, mode, true);
+}
+
+function openDevice(path: string, mode: BlockDeviceMode, isDirect: boolean): BlockDevice {
   const attempt = <T>(call: string, action: () => T): T => {
     try {
       return action();
@@ -25,9 +34,10 @@ export function openBlockDevice(path: string, mode: BlockDeviceMode): BlockDevic
       throw failure(call, path, lastErrno());
   };
   const isDisk = attempt('open', () => isBlockDevice(path));
-  const exclusive = isDisk ? constants.O_EXCL : 0;
+  const direct = isDirect ? constants.O_DIRECT : 0;
+  const exclusive = isDisk && !isDirect ? constants.O_EXCL : 0;
   const fd = attempt('open', () =>
-    openSync(path, mode === 'read' ? constants.O_RDONLY : constants.O_RDWR | exclusive),
+    openSync(path, mode === 'read' ? constants.O_RDONLY | direct : constants.O_RDWR | direct | exclusive),
   );
   const size = (): number => {
     if (!isDisk) return attempt('stat', () => fstatSync(fd)).size;

@@ -13,6 +13,8 @@ export const SYSTEM_CALL = {
   reboot: 169,
   clockSettime: 227,
   kexecLoad: 246,
+  fallocate: 285,
+  mlock2: 325,
 } as const;
 
 /** Throws E_SYSCALL with the name of errno when a call's result says that it failed. */

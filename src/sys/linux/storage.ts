@@ -68,6 +68,7 @@ export function openStorage(place: string): Storage {
       return stat.bavail * stat.bsize;
     },
     lock: (path) => takeLock(place, path),
+    release: () => readers.forgetAll(),
   };
 }
 
@@ -130,6 +131,10 @@ class ReadFiles {
     if (fd === undefined) return;
     this.#fds.delete(path);
     closeSync(fd);
+  }
+
+  forgetAll(): void {
+    for (const path of [...this.#fds.keys()]) this.forget(path);
   }
 
   #open(path: string): number {

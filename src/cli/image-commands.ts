@@ -1,0 +1,91 @@
+import { TorporError } from '../base/errors.ts';
+import { formatSize, parseSize } from '../base/units.ts';
+import { openImageSession } from '../machine/image/image-session.ts';
+import { restoreToImage } from '../machine/image/restore-to-image.ts';
+import { type ImageOutcome, snapshotImage } from '../machine/image/snapshot-image.ts';
+import { withMachineLock } from '../machine/lock.ts';
+import { openLinuxImage } from '../sys/linux/image-sys.ts';
+import type { Sys } from '../sys/sys.ts';
+import { type BankOptions, bankPlaceOf } from './bank-options.ts';
+import { print, printJson } from './output.ts';
+import { commandProgress } from './progress.ts';
+
+/** Options of the image engine, which saves and restores the whole running system. */
+export interface ImageCommandOptions extends BankOptions {
+  staging?: string;
+  stagingSize?: string;
+  tag?: string;
+  note?: string;
+  atBoot?: boolean;
+  json?: boolean;
+}
+
+/** `torpor snapshot` where no memory is kept for other OSes. */
+export async function snapshotThisSystem(
+  sys: Sys,
+  os: string | undefined,
+  options: ImageCommandOptions,
+): Promise<void> {
+  const outcome = await withMachineLock(() => {
+    const session = openImageSession(sys, openLinuxImage(), imageOptions(options));
+    const wish = { os: os ?? null, tag: options.tag ?? null, note: options.note ?? '' };
+    return snapshotImage(session, wish, commandProgress(options));
+  });
+  if (options.json === true) printJson(outcome);
+  else printOutcome(outcome);
+}
+
+/** `torpor restore` where no memory is kept for other OSes; returns only with `--at-boot`. */
+export async function restoreThisSystem(
+  sys: Sys,
+  reference: string,
+  options: ImageCommandOptions,
+): Promise<void> {
+  const pending = await withMachineLock(() => {
+    const session = openImageSession(sys, openLinuxImage(), imageOptions(options));
+    return restoreToImage(session, reference, {
+      atBoot: options.atBoot === true,
+      onProgress: commandProgress(options),
+    });
+  });
+  if (options.json === true) printJson(pending);
+  else print(`${pending.reference} comes back at the next start of the machine`);
+}
+
+function imageOptions(options: ImageCommandOptions) {
+  return {
+    ...bankPlaceOf(options),
+    staging: options.staging,
+    stagingBytes: options.stagingSize === undefined ? undefined : parseSize(options.stagingSize),
+  };
+}
+
+function printOutcome(outcome: ImageOutcome): void {
+  for (const warning of outcome.warnings) print(`note: ${warning}`);
+  if (outcome.outcome === 'restored') {
+    print(`this system is back from ${outcome.reference}; restore number ${outcome.generation} of it`);
+    return;
+  }
+  const { saved, pausedMs, stagesMs } = outcome;
+  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+  const size = (bytes: number): string => formatSize(Math.round(bytes));
+  print(`${saved.reference} is in the bank (${saved.id.slice(0, 12)}), after ${seconds(saved.totalMs)}`);
+  print(
+    `  ${size(saved.newBytes)} new, ${size(saved.sharedBytes)} in the bank before, ${size(saved.zeroBytes)} zero`,
+  );
+  const stages = Object.entries(stagesMs).map(([name, ms]) => `${name} ${seconds(ms ?? 0)}`);
+  print(`  this system stood still for ${seconds(pausedMs)} (${stages.join(', ')})`);
+}
+
+/** Options that only the resident engine has. Throws E_USAGE. */
+export function refuseResidentOptions(options: object, names: readonly string[]): void {
+  const given = names.find((name) => Object.hasOwn(options, name));
+  if (given === undefined) return;
+  throw new TorporError(
+    'E_USAGE',
+    `--${given.replaceAll(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} needs a machine with a memory plan`,
+    {
+      hint: 'this system is saved and restored as a whole; `torpor plan` makes room for others',
+    },
+  );
+}

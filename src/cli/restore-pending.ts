@@ -1,0 +1,32 @@
+import { writeSync } from 'node:fs';
+import { TorporError } from '../base/errors.ts';
+import { EXIT_STATUS } from '../base/exit-status.ts';
+import { restorePending } from '../machine/image/restore-pending.ts';
+import { openLinuxImage } from '../sys/linux/image-sys.ts';
+import { openLinux } from '../sys/linux.ts';
+
+/**
+ * What the initramfs calls at each start, in few words: there is only a console. Status 0: the start goes
+ * on. Any other: nothing may be started from these disks.
+ */
+export function restoreAtBoot(): number {
+  const say = (text: string): void => void writeSync(2, `torpor: ${text}\n`);
+  try {
+    const result = restorePending(openLinux(), openLinuxImage());
+    if (result.outcome === 'discarded') {
+      const why = result.error === null ? 'the kernel command line says so' : describe(result.error);
+      say(`the pending restore of ${result.reference} was discarded: ${why}`);
+    }
+    return EXIT_STATUS.ok;
+  } catch (error) {
+    say(describe(error));
+    // Without a readable staging area nothing has been written to any disk.
+    const isUnfinished = error instanceof TorporError && error.code === 'E_RESTORE_UNFINISHED';
+    return isUnfinished ? EXIT_STATUS.state : EXIT_STATUS.ok;
+  }
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof TorporError)) return String(error);
+  return `${error.message} [${error.code}]${error.hint === undefined ? '' : `\n  ${error.hint}`}`;
+}

@@ -1,0 +1,65 @@
+import { crc32 } from 'node:zlib';
+import { TorporError } from '../../base/errors.ts';
+import { PAGE_BYTES } from '../../base/units.ts';
+import { type ImageStream, readImageStream } from './image-stream.ts';
+import { PageRuns } from './page-runs.ts';
+import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
+import { decodeIndexPage, type Section } from './staging-layout.ts';
+
+/** Calls `action` with all of a section, chunk by chunk, in the buffer given; returns the checksum. */
+export function visitSection(
+  area: StagingArea,
+  section: Section,
+  buffer: Uint8Array,
+  action: (bytes: Uint8Array, page: number) => void = () => {},
+): number {
+  let crc = 0;
+  const pages = section.dataPages + section.indexPages;
+  for (let page = 0; page < pages; page += CHUNK_PAGES) {
+    const bytes = buffer.subarray(0, Math.min(CHUNK_BYTES, (pages - page) * PAGE_BYTES));
+    area.read(section.firstPage + page, bytes);
+    crc = crc32(bytes, crc);
+    action(bytes, page);
+  }
+  return crc;
+}
+
+/** Throws E_STAGING when a section is not what was written. */
+export function checkSection(area: StagingArea, section: Section, crc: number): void {
+  if (crc === section.crc) return;
+  throw new TorporError('E_STAGING', `what was staged on ${area.place.device} has changed`, {
+    facts: { device: area.place.device, section: section.name || section.kind },
+    hint: 'the disk does not keep what is written to it, or somebody else writes to it: test it, and repeat the command',
+  });
+}
+
+/** The stream of an image section. Throws E_IMAGE_STREAM. */
+export function readStagedImage(area: StagingArea, section: Section): ImageStream {
+  return readImageStream(section.dataPages, (first, into) => area.readAny(section.firstPage + first, into));
+}
+
+/** The index of a disk section. Throws E_STAGING. */
+export function readStagedIndex(area: StagingArea, section: Section): PageRuns {
+  const runs = new PageRuns();
+  const page = new Uint8Array(PAGE_BYTES);
+  try {
+    for (let index = 0; index < section.indexPages; index += 1) {
+      area.readAny(section.firstPage + section.dataPages + index, page);
+      for (const { start, count, isZero } of decodeIndexPage(page)) runs.add(start, count, isZero);
+    }
+    if (runs.stored !== section.dataPages) throw new RangeError('its index does not fit its data');
+    if (runs.end > Math.ceil(section.sizeBytes / PAGE_BYTES)) throw new RangeError('it leaves its disk');
+    return runs;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new TorporError(
+      'E_STAGING',
+      `what was staged of ${section.name} is not understood: ${cause.message}`,
+      {
+        facts: { device: area.place.device, section: section.name, what: cause.message },
+        hint: 'take the snapshot again',
+        cause,
+      },
+    );
+  }
+}

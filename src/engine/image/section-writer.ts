@@ -1,0 +1,62 @@
+import { crc32 } from 'node:zlib';
+import { PAGE_BYTES } from '../../base/units.ts';
+import type { PageRuns } from './page-runs.ts';
+import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
+import { encodeIndexEntry, RUNS_PER_PAGE, type Section } from './staging-layout.ts';
+
+/** Writes pages of a section one after the other and adds up their checksum. */
+export class SectionWriter {
+  readonly firstPage: number;
+  readonly #area: StagingArea;
+  #dataPages = 0;
+  #crc = 0;
+
+  constructor(area: StagingArea, firstPage: number) {
+    this.#area = area;
+    this.firstPage = firstPage;
+  }
+
+  get nextPage(): number {
+    return this.firstPage + this.#dataPages;
+  }
+
+  /** Whole pages, page-aligned memory. */
+  append(bytes: Uint8Array): void {
+    this.#area.write(this.nextPage, bytes);
+    this.#crc = crc32(bytes, this.#crc);
+    this.#dataPages += bytes.length / PAGE_BYTES;
+  }
+
+  /** What a section says of itself; `runs` are written behind the data as its index. */
+  finish(
+    about: Pick<Section, 'kind' | 'name' | 'sizeBytes'>,
+    runs: PageRuns | null,
+    buffer: Uint8Array,
+  ): Section {
+    const dataPages = this.#dataPages;
+    if (runs !== null) for (const bytes of encodeIndex(runs, buffer)) this.append(bytes);
+    const indexPages = this.#dataPages - dataPages;
+    return { ...about, firstPage: this.firstPage, dataPages, indexPages, crc: this.#crc };
+  }
+}
+
+/** The index in pieces of up to {@link CHUNK_BYTES}, in the buffer given. */
+export function* encodeIndex(runs: PageRuns, buffer: Uint8Array): Generator<Uint8Array, void, undefined> {
+  buffer.fill(0);
+  let entries = 0;
+  for (const run of runs) {
+    for (let done = 0; done < run.count; done += MAX_RUN) {
+      const count = Math.min(MAX_RUN, run.count - done);
+      encodeIndexEntry(buffer, entries, { start: run.start + done, count, isZero: run.isZero });
+      entries += 1;
+      if (entries < CHUNK_PAGES * RUNS_PER_PAGE) continue;
+      yield buffer.subarray(0, CHUNK_BYTES);
+      buffer.fill(0);
+      entries = 0;
+    }
+  }
+  if (entries > 0) yield buffer.subarray(0, Math.ceil(entries / RUNS_PER_PAGE) * PAGE_BYTES);
+}
+
+/** Pages of one entry: its count has 32 bits. */
+const MAX_RUN = 2 ** 31;

@@ -1,0 +1,239 @@
+import { TorporError } from '../../base/errors.ts';
+import { alignUp, PAGE_BYTES } from '../../base/units.ts';
+import { usedPagesOfExt4 } from '../../filesystem/ext4/used-pages.ts';
+import type { BlockDevice } from '../../sys/block-device.ts';
+import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
+import { alignedReader } from './aligned-reader.ts';
+import { PageRuns } from './page-runs.ts';
+import { SectionWriter } from './section-writer.ts';
+import { CHUNK_BYTES, CHUNK_PAGES, StagingArea, type StagingPlace } from './staging-area.ts';
+import { FIRST_SECTION_PAGE, SEED_BYTES, type Section } from './staging-layout.ts';
+
+/** A disk or partition that belongs to this system. */
+export interface OwnDisk {
+  /** Its name in the snapshot. */
+  readonly name: string;
+  readonly path: string;
+}
+
+export interface TakePlan {
+  readonly staging: StagingPlace;
+  readonly id: string;
+  readonly createdMs: number;
+  /** `OS@TAG` */
+  readonly reference: string;
+  /** Mount points of filesystems on disks that can be written, in the order of mounting. */
+  readonly filesystems: readonly string[];
+  readonly disks: readonly OwnDisk[];
+  /** What the bank will be told of this system: JSON, kept as it is. */
+  readonly facts: string;
+}
+
+/** The stages in their order. */
+export type TakeStage = 'freeze' | 'filesystems' | 'image' | 'stream' | 'disks' | 'complete' | 'thaw';
+
+export interface TakeResult {
+  /** `restored`: this system has come back from that image. */
+  readonly outcome: 'taken' | 'restored';
+  readonly stagesMs: Readonly<Partial<Record<TakeStage, number>>>;
+  /** From the first frozen program to the last that runs again; of the side that it is said on. */
+  readonly pausedMs: number;
+  readonly imageBytes: number;
+  readonly diskBytes: number;
+}
+
+/**
+ * Freezes this system, makes its image, writes it and the disks to the staging area, and goes on. To be
+ * called in a process that runs alone (ImageSys.runAlone): every other one is frozen meanwhile. What
+ * fails leaves the area without a whole header and the system running. Throws E_SYSCALL, E_STAGING_FULL.
+ */
+export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
+  const area = new StagingArea(sys, plan.staging);
+  const disks = plan.disks.map((disk) => ({ ...disk, device: sys.openDirect(disk.path, 'read') }));
+  const buffer = sys.allocatePages(CHUNK_BYTES);
+  // For bitmaps, which are read between the disk's pages.
+  const small = sys.allocatePages(4 * PAGE_BYTES);
+  const stagesMs: Partial<Record<TakeStage, number>> = {};
+  const stage = <T>(name: TakeStage, action: () => T): T => {
+    const startMs = performance.now();
+    try {
+      return action();
+    } finally {
+      stagesMs[name] = performance.now() - startMs;
+    }
+  };
+  const restoredState = (): void => {
+    for (const name of ['image', 'stream', 'disks', 'complete'] as const) delete stagesMs[name];
+  };
+  area.discard();
+  rehearse(disks, area, buffer, small);
+  sys.lockMemory();
+  const snapshot = sys.openSnapshotDevice('take');
+  let [imageBytes, diskBytes] = [0, 0];
+  let outcome: TakeResult['outcome'] = 'taken';
+  const startMs = performance.now();
+  try {
+    stage('freeze', () => snapshot.freeze());
+    const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
+    try {
+      outcome = stage('image', () => snapshot.createImage());
+      if (outcome === 'taken') {
+        try {
+          const image = stage('stream', () => saveStream(snapshot, area, buffer));
+          imageBytes = image.dataPages * PAGE_BYTES;
+          const sections = stage('disks', () => saveDisks(disks, area, image, buffer, small));
+          diskBytes = sections.reduce((sum, { dataPages }) => sum + dataPages * PAGE_BYTES, 0);
+          stage('complete', () => {
+            const { id, createdMs, reference } = plan;
+            const rest = { generation: 0, seed: new Uint8Array(SEED_BYTES) };
+            const all = [
+              image,
+              ...sections,
+              saveFacts(plan.facts, area, [image, ...sections].at(-1)!, buffer),
+            ];
+            area.writeHeader({ state: 'taken', id, createdMs, reference, sections: all, ...rest });
+          });
+        } finally {
+          // Thawing does nothing while there is an image.
+          snapshot.free();
+        }
+      } else restoredState();
+    } finally {
+      stage('thaw', thaw);
+    }
+  } finally {
+    stage('thaw', () => {
+      snapshot.thaw();
+      snapshot.close();
+    });
+  }
+  const pausedMs = performance.now() - startMs;
+  area.close();
+  for (const { device } of disks) device.close();
+  return { outcome, stagesMs, pausedMs, imageBytes, diskBytes };
+}
+
+/** Does once what will be done while everything is frozen, so that the code for it is there. */
+function rehearse(
+  disks: readonly { device: BlockDevice }[],
+  area: StagingArea,
+  buffer: Uint8Array,
+  small: Uint8Array,
+): void {
+  for (const { device } of disks) {
+    const runs = new PageRuns();
+    const length = Math.min(CHUNK_PAGES, Math.floor(device.sizeBytes / PAGE_BYTES));
+    copyPages(device, 0, length, buffer, runs, () => {});
+    usedPagesOfExt4(alignedReader(device, small))?.[Symbol.iterator]().next();
+  }
+  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
+  writer.append(buffer.subarray(0, PAGE_BYTES).fill(0));
+  const runs = new PageRuns();
+  runs.add(0, 1, true);
+  writer.finish({ kind: 'disk', name: '', sizeBytes: 0 }, runs, buffer);
+}
+
+/** Returns what thaws them again, in the opposite order. */
+export function freezeFilesystems(sys: ImageSys, places: readonly string[]): () => void {
+  const frozen: string[] = [];
+  const thaw = (): void => {
+    for (const place of frozen.toReversed()) sys.thawFilesystem(place);
+  };
+  try {
+    // The ones mounted last first: a filesystem in a file of another one has to write to it.
+    for (const place of places.toReversed()) if (freezeOne(sys, place)) frozen.unshift(place);
+    return thaw;
+  } catch (error) {
+    thaw();
+    throw error;
+  }
+}
+
+/** False when the filesystem cannot be frozen (vfat): no program runs, and it was synced. */
+function freezeOne(sys: ImageSys, place: string): boolean {
+  try {
+    sys.freezeFilesystem(place);
+    return true;
+  } catch (error) {
+    const errno = error instanceof TorporError ? error.facts.errno : null;
+    if (errno !== 'EOPNOTSUPP' && errno !== 'ENOTSUP') throw error;
+    sys.sync();
+    return false;
+  }
+}
+
+function saveStream(snapshot: SnapshotDevice, area: StagingArea, buffer: Uint8Array): Section {
+  const pages = snapshot.imageBytes() / PAGE_BYTES;
+  area.requireRoom(FIRST_SECTION_PAGE, pages);
+  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
+  for (;;) {
+    const count = snapshot.read(buffer);
+    if (count === 0) break;
+    writer.append(buffer.subarray(0, count));
+  }
+  return writer.finish({ kind: 'image', name: '', sizeBytes: pages * PAGE_BYTES }, null, buffer);
+}
+
+function saveDisks(
+  disks: readonly (OwnDisk & { device: BlockDevice })[],
+  area: StagingArea,
+  image: Section,
+  buffer: Uint8Array,
+  small: Uint8Array,
+): Section[] {
+  let next = image.firstPage + image.dataPages;
+  return disks.map(({ name, device }) => {
+    const writer = new SectionWriter(area, next);
+    const runs = new PageRuns();
+    const { sizeBytes } = device;
+    const used = usedPagesOfExt4(alignedReader(device, small)) ?? [
+      { start: 0, end: Math.ceil(sizeBytes / PAGE_BYTES) },
+    ];
+    for (const { start, end } of used) {
+      for (let page = start; page < end; page += CHUNK_PAGES) {
+        const count = Math.min(CHUNK_PAGES, end - page);
+        copyPages(device, page, count, buffer, runs, (bytes) => writer.append(bytes));
+      }
+    }
+    const section = writer.finish({ kind: 'disk', name, sizeBytes }, runs, buffer);
+    next = section.firstPage + section.dataPages + section.indexPages;
+    return section;
+  });
+}
+
+function saveFacts(facts: string, area: StagingArea, before: Section, buffer: Uint8Array): Section {
+  const writer = new SectionWriter(area, before.firstPage + before.dataPages + before.indexPages);
+  const text = Buffer.from(facts);
+  if (text.length > CHUNK_BYTES) throw new Error('facts of more than 1 MiB');
+  buffer.fill(0);
+  buffer.set(text);
+  writer.append(buffer.subarray(0, alignUp(text.length, PAGE_BYTES)));
+  return writer.finish({ kind: 'facts', name: '', sizeBytes: text.length }, null, buffer);
+}
+
+/** Reads pages of a disk, notes them in `runs`, and appends those that are not all zero. */
+function copyPages(
+  device: BlockDevice,
+  firstPage: number,
+  count: number,
+  buffer: Uint8Array,
+  runs: PageRuns,
+  append: (bytes: Uint8Array) => void,
+): void {
+  const offset = firstPage * PAGE_BYTES;
+  const there = Math.min(count * PAGE_BYTES, device.sizeBytes - offset);
+  device.read(offset, buffer.subarray(0, there));
+  buffer.fill(0, there, count * PAGE_BYTES);
+  let kept = 0;
+  for (let page = 0; page < count; page += 1) {
+    const at = page * PAGE_BYTES;
+    const isZero = ZERO_PAGE.equals(buffer.subarray(at, at + PAGE_BYTES));
+    runs.add(firstPage + page, 1, isZero);
+    if (isZero) continue;
+    if (kept !== page) buffer.copyWithin(kept * PAGE_BYTES, at, at + PAGE_BYTES);
+    kept += 1;
+  }
+  if (kept > 0) append(buffer.subarray(0, kept * PAGE_BYTES));
+}
+
+const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);

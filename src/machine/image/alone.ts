@@ -1,0 +1,70 @@
+import { isErrorCode } from '../../base/error-codes.ts';
+import { TorporError } from '../../base/errors.ts';
+import { type RestoreImagePlan, restoreImage } from '../../engine/image/restore-image.ts';
+import { type TakePlan, type TakeResult, takeImage } from '../../engine/image/take-image.ts';
+import type { ImageSys } from '../../sys/image-sys.ts';
+
+/** What the process that holds the freeze is asked for on its standard input. */
+type Task =
+  | { readonly kind: 'take'; readonly plan: TakePlan }
+  | { readonly kind: 'restore'; readonly plan: RestoreImagePlan };
+
+/** Its only output, written when everything runs again. */
+type Answer = { readonly ok: TakeResult } | { readonly error: object };
+
+/** The command of this program that {@link askAlone} starts; not for people. */
+export const ALONE_COMMAND = 'hold-freeze';
+
+/** The other end of {@link askAlone}: carries out the task and says what came of it. Never throws. */
+export function answerAlone(image: ImageSys, input: string): string {
+  try {
+    const task = JSON.parse(input) as Task;
+    const ok = task.kind === 'take' ? takeImage(image, task.plan) : restoreImage(image, task.plan);
+    return JSON.stringify({ ok } satisfies Answer);
+  } catch (error) {
+    const known = error instanceof TorporError ? error : new TorporError('E_SYSCALL', String(error));
+    return JSON.stringify({ error: known.toJSON() } satisfies Answer);
+  }
+}
+
+/**
+ * Has a process that runs alone carry out a task. While it does, this process is frozen with all others.
+ * Throws what the task threw.
+ */
+export function askAlone(image: ImageSys, task: Task): TakeResult {
+  const { output, failure } = image.runAlone([ALONE_COMMAND], JSON.stringify(task));
+  let answer: Answer | null = null;
+  try {
+    answer = JSON.parse(output) as Answer;
+  } catch {
+    // It ended before it could say anything.
+  }
+  if (answer !== null && 'ok' in answer) return answer.ok;
+  const code = answer === null ? '' : String((answer.error as { code?: unknown }).code);
+  // Whatever it had frozen by itself is thawed by its end, but not filesystems. SAFETY: once disks may be
+  // another system's, they stay frozen.
+  const mayThaw = task.kind === 'take' || (answer !== null && code !== 'E_RESTORE_UNFINISHED');
+  if (mayThaw) for (const place of task.plan.filesystems.toReversed()) thawQuietly(image, place);
+  if (answer === null) {
+    throw new TorporError('E_SYSCALL', `the process that held the system failed: ${failure ?? 'no answer'}`, {
+      facts: { call: ALONE_COMMAND, errno: failure ?? 'none' },
+    });
+  }
+  const { message, facts, hint } = answer.error as {
+    message: string;
+    facts: TorporError['facts'];
+    hint: string | null;
+  };
+  throw new TorporError(isErrorCode(code) ? code : 'E_SYSCALL', message, {
+    facts,
+    ...(hint === null ? {} : { hint }),
+  });
+}
+
+function thawQuietly(image: ImageSys, place: string): void {
+  try {
+    image.thawFilesystem(place);
+  } catch {
+    // It was not frozen.
+  }
+}

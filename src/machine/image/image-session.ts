@@ -1,0 +1,128 @@
+import { randomBytes } from 'node:crypto';
+import { statfsSync } from 'node:fs';
+import { TorporError } from '../../base/errors.ts';
+import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.ts';
+import type { ImageSys } from '../../sys/image-sys.ts';
+import type { Sys } from '../../sys/sys.ts';
+import { type BankPlace, completeBankPlace } from '../open-bank.ts';
+import type { MountedDisk } from './mounts.ts';
+import { type OwnSystem, readOwnSystem, requireSnapshotDevice } from './own-system.ts';
+import {
+  estimateStaging,
+  findStagingFile,
+  readStagingPlace,
+  stageInFile,
+  stageOnDisk,
+} from './staging-place.ts';
+
+/** What a snapshot and a restore of the running system work with. */
+export interface ImageSession {
+  readonly sys: Sys;
+  readonly image: ImageSys;
+  readonly bankPlace: BankPlace;
+  readonly own: OwnSystem;
+  readonly staging: StagingPlace;
+}
+
+export interface ImageOptions extends BankPlace {
+  /** A partition or disk for the staging area; default: a file beside the bank. */
+  readonly staging?: string | undefined;
+  /** Bytes of that file; default: what this system can need. */
+  readonly stagingBytes?: number | undefined;
+}
+
+/** Checks and finds everything. Throws E_NO_SNAPSHOT_DEVICE, E_BANK_PLACE, E_SWAP_IN_USE, E_STAGING…, E_DISK_…. */
+export function openImageSession(sys: Sys, image: ImageSys, options: ImageOptions): ImageSession {
+  requireSnapshotDevice(sys);
+  const { directory } = completeBankPlace(options);
+  const own = readOwnSystem(sys, directory!);
+  return { sys, image, bankPlace: options, own, staging: chooseStaging(sys, image, own, options) };
+}
+
+/** What holds an image stays where it is, whatever is wanted now. */
+function chooseStaging(sys: Sys, image: ImageSys, own: OwnSystem, options: ImageOptions): StagingPlace {
+  const known = readStagingPlace(sys);
+  if (known !== null && holdsImage(image, known)) return known;
+  if (options.staging !== undefined) return stageOnDisk(sys, image, options.staging);
+  const isFile = known === null || known.device === own.bank.disk.path || options.stagingBytes !== undefined;
+  if (!isFile) return known;
+  const sizeBytes = options.stagingBytes ?? estimateStaging(sys, usedDiskBytes(own));
+  return stageInFile(sys, image, own.bank, sizeBytes);
+}
+
+function holdsImage(image: ImageSys, place: StagingPlace): boolean {
+  const area = new StagingArea(image, place);
+  try {
+    return area.readHeader() !== null;
+  } finally {
+    area.close();
+  }
+}
+
+/** The session of a system that has come back: a file beside the bank may have moved meanwhile. */
+export function withCurrentStaging(session: ImageSession): ImageSession {
+  const { sys, image, own, staging } = session;
+  if (staging.device !== own.bank.disk.path) return session;
+  return { ...session, staging: findStagingFile(sys, image, own.bank) };
+}
+
+export function withStaging<T>(session: ImageSession, action: (area: StagingArea) => T): T {
+  const area = new StagingArea(session.image, session.staging);
+  let isLater = false;
+  try {
+    const result = action(area);
+    if (result instanceof Promise) {
+      isLater = true;
+      return result.finally(() => area.close()) as T;
+    }
+    return result;
+  } finally {
+    if (!isLater) area.close();
+  }
+}
+
+/**
+ * Runs `action` while the filesystem of the bank is not mounted: what comes back from an image must not
+ * remember it as it was. Throws E_BANK_BUSY.
+ */
+export function withoutBank<T>({ image, own }: ImageSession, action: () => T): T {
+  const { bank } = own;
+  unmountBank(image, bank);
+  try {
+    return action();
+  } finally {
+    image.mount(bank.source, bank.mountPoint, bank.type, mountOptions(bank));
+  }
+}
+
+function unmountBank(image: ImageSys, bank: MountedDisk): void {
+  try {
+    image.unmount(bank.mountPoint);
+  } catch (cause) {
+    if (!(cause instanceof TorporError) || cause.facts.errno !== 'EBUSY') throw cause;
+    throw new TorporError(
+      'E_BANK_BUSY',
+      `${bank.mountPoint} cannot be unmounted while the system stands still`,
+      {
+        facts: { place: bank.mountPoint },
+        hint: `end what uses it: \`fuser -vm ${bank.mountPoint}\``,
+        cause,
+      },
+    );
+  }
+}
+
+export function newId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+function mountOptions({ options }: MountedDisk): string {
+  return options === '' ? 'defaults' : options;
+}
+
+function usedDiskBytes({ filesystems }: OwnSystem): number {
+  return filesystems.reduce((sum, { mountPoint }) => {
+    const { blocks, bfree, bsize } = statfsSync(mountPoint);
+    return sum + (blocks - bfree) * bsize;
+  }, 0);
+}

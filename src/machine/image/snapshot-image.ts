@@ -1,0 +1,143 @@
+import { hostname } from 'node:os';
+import type { Saved } from '../../bank/snapshot.ts';
+import { TorporError } from '../../base/errors.ts';
+import type { OnProgress } from '../../base/progress.ts';
+import type { TakeResult } from '../../engine/image/take-image.ts';
+import { runHooks } from '../hooks.ts';
+import { withBank } from '../open-bank.ts';
+import { checkTag, defaultTag } from '../snapshot-os.ts';
+import { askAlone } from './alone.ts';
+import { drainStaging } from './drain.ts';
+import { explainImageFailure, markLog } from './explain.ts';
+import { readImageFacts } from './image-facts.ts';
+import { type ImageSession, newId, withCurrentStaging, withoutBank, withStaging } from './image-session.ts';
+
+/** What is to be saved, and what the snapshot will be called. */
+export interface ImageWish {
+  /** Null: the host name. */
+  readonly os: string | null;
+  /** Null: the time, such as `20260214-093000` (UTC). */
+  readonly tag: string | null;
+  readonly note: string;
+}
+
+/** What `torpor snapshot` came to, in the one or the other of the two systems that return from it. */
+export type ImageOutcome =
+  | {
+      readonly outcome: 'saved';
+      readonly saved: Saved;
+      readonly pausedMs: number;
+      readonly stagesMs: TakeResult['stagesMs'];
+      /** What hooks had to complain about. */
+      readonly warnings: readonly string[];
+    }
+  | {
+      readonly outcome: 'restored';
+      readonly reference: string;
+      /** How often that snapshot was restored, with this time. */
+      readonly generation: number;
+      /** Wall-clock time since the snapshot. */
+      readonly awayMs: number;
+      readonly warnings: readonly string[];
+    };
+
+/**
+ * Saves the running system into its bank: freezes it, stages image and disks, goes on, and puts them into
+ * the bank then. Returns a second time, `restored`, when the system has come back from that snapshot.
+ */
+export async function snapshotImage(
+  session: ImageSession,
+  wish: ImageWish,
+  onProgress?: OnProgress,
+): Promise<ImageOutcome> {
+  const { sys, image, own, bankPlace } = session;
+  await finishStaged(session, onProgress);
+  const os = wish.os ?? hostname();
+  const tag = checkTag(wish.tag ?? defaultTag(Math.round(sys.realtimeMs())));
+  const reference = `${os}@${tag}`;
+  await withBank(bankPlace, (bank) => {
+    if (!bank.snapshots().some((entry) => entry.reference === reference)) return;
+    throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
+      facts: { reference },
+      hint: 'choose another --tag, or remove that one with `torpor bank rm`',
+    });
+  });
+  const facts = readImageFacts(sys, { os, tag, note: wish.note });
+  const id = newId();
+  const mark = markLog(sys, id);
+  const plan = {
+    staging: session.staging,
+    id,
+    createdMs: facts.createdMs,
+    reference,
+    filesystems: own.filesystems.map(({ mountPoint }) => mountPoint),
+    disks: own.disks,
+    facts: JSON.stringify(facts),
+  };
+  const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
+  let result: TakeResult;
+  try {
+    result = withoutBank(session, () => askAlone(image, { kind: 'take', plan }));
+  } catch (error) {
+    throw explainImageFailure(sys, error, mark);
+  }
+  if (result.outcome === 'restored') return welcomeBack(session, os, facts.createdMs, parked);
+  const seconds = String(Math.round(result.pausedMs / 1000));
+  const resumed = { TORPOR_OS: os, TORPOR_FROM: os, TORPOR_AWAY_SECONDS: seconds };
+  const warnings = [...parked, ...runHooks(sys, 'post-resume', resumed)];
+  const saved = await withStaging(session, async (area) => {
+    const header = area.readHeader();
+    if (header === null || header.id !== id) throw new Error('the staged image is gone');
+    const { pausedMs } = result;
+    return await withBank({ ...bankPlace, write: true }, (bank) =>
+      drainStaging(bank, area, header, Math.round(pausedMs), onProgress),
+    );
+  });
+  return { outcome: 'saved', saved, pausedMs: result.pausedMs, stagesMs: result.stagesMs, warnings };
+}
+
+/** An image that a power cut left staged is put into the bank first. Null when there was none. */
+export async function finishStaged(session: ImageSession, onProgress?: OnProgress): Promise<Saved | null> {
+  return await withStaging(session, async (area) => {
+    const header = area.readHeader();
+    if (header?.state !== 'taken') return null;
+    return await withBank({ ...session.bankPlace, write: true }, async (bank) => {
+      // It may have been saved, and only the area not emptied.
+      if (bank.snapshots().some((entry) => entry.reference === header.reference)) {
+        area.discard();
+        return null;
+      }
+      return await drainStaging(bank, area, header, null, onProgress);
+    });
+  });
+}
+
+/** The first thing that the system does when it has come back. */
+function welcomeBack(
+  session: ImageSession,
+  os: string,
+  createdMs: number,
+  parked: readonly string[],
+): ImageOutcome {
+  const { sys } = session;
+  const { reference, generation } = withStaging(withCurrentStaging(session), (area) => {
+    const header = area.readHeader();
+    if (header === null || header.state === 'taken') throw new Error('nobody knows which snapshot this is');
+    sys.reseedRandom(header.seed);
+    area.discard();
+    return header;
+  });
+  const awayMs = Math.max(0, Math.round(sys.realtimeMs()) - createdMs);
+  const resumed = {
+    TORPOR_OS: os,
+    TORPOR_FROM: os,
+    TORPOR_AWAY_SECONDS: String(Math.round(awayMs / 1000)),
+  };
+  const restored = { ...resumed, TORPOR_SNAPSHOT: reference, TORPOR_GENERATION: String(generation) };
+  const warnings = [
+    ...parked,
+    ...runHooks(sys, 'post-resume', resumed),
+    ...runHooks(sys, 'post-restore', restored),
+  ];
+  return { outcome: 'restored', reference, generation, awayMs, warnings };
+}

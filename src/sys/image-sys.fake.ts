@@ -1,0 +1,116 @@
+import { TorporError } from '../base/errors.ts';
+import { FakeDisk } from './block-device.fake.ts';
+import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
+import type { AloneResult, Extent, ImageSys, SnapshotDevice, SnapshotMode } from './image-sys.ts';
+
+/** What stands for a jump into another system: a call that does not return. */
+export class JumpedAway extends Error {}
+
+/** A kernel's image engine in memory for unit tests. */
+export class FakeImageSys implements ImageSys {
+  readonly disks = new Map<string, FakeDisk>();
+  /** What this system's image is. */
+  stream: Uint8Array = new Uint8Array();
+  /** What was written to /dev/snapshot. */
+  written: Uint8Array = new Uint8Array();
+  /** The system comes back from its image instead of going on. */
+  comesBack = false;
+  /** Calls that fail, with their errno. */
+  readonly failing = new Map<string, string>();
+  /** Calls in their order: `freeze`, `freeze /`, `createImage`, … */
+  readonly calls: string[] = [];
+  readonly files = new Map<string, Extent[]>();
+  onAlone: (args: readonly string[], input: string) => AloneResult = () => ({ output: '', failure: null });
+
+  addDisk(path: string, content: Uint8Array): FakeDisk {
+    const disk = new FakeDisk(path, content);
+    this.disks.set(path, disk);
+    return disk;
+  }
+
+  openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
+    this.#call('open');
+    let position = 0;
+    let hasImage = false;
+    const parts: Uint8Array[] = [];
+    return {
+      freeze: () => this.#call('freeze'),
+      createImage: () => {
+        this.#call('createImage');
+        hasImage = !this.comesBack;
+        return this.comesBack ? 'restored' : 'taken';
+      },
+      imageBytes: () => this.stream.length,
+      read: (into) => {
+        if (mode !== 'take' || !hasImage) throw this.#failure('read', 'ENODATA');
+        const part = this.stream.subarray(position, position + into.length);
+        into.set(part);
+        position += part.length;
+        return part.length;
+      },
+      write: (bytes) => {
+        if (mode !== 'restore') throw this.#failure('write', 'EBADF');
+        this.#call('write', parts.length > 0);
+        parts.push(bytes.slice());
+      },
+      free: () => {
+        this.#call('free');
+        hasImage = false;
+      },
+      thaw: () => {
+        if (!hasImage) this.#call('thaw');
+      },
+      atomicRestore: () => {
+        this.#call('atomicRestore');
+        this.written = Buffer.concat(parts);
+        throw new JumpedAway();
+      },
+      close: () => this.#call('close'),
+    };
+  }
+
+  openDirect(path: string, mode: BlockDeviceMode): BlockDevice {
+    const disk = this.disks.get(path);
+    if (disk === undefined) throw this.#failure('open', 'ENOENT');
+    return disk.device(mode);
+  }
+  allocatePages(sizeBytes: number): Uint8Array {
+    return new Uint8Array(sizeBytes);
+  }
+  lockMemory(): void {}
+  freezeFilesystem(mountPoint: string): void {
+    this.#call(`freeze ${mountPoint}`);
+  }
+  thawFilesystem(mountPoint: string): void {
+    this.#call(`thaw ${mountPoint}`);
+  }
+  sync(): void {
+    this.#call('sync');
+  }
+  mount(_source: string, place: string): void {
+    this.#call(`mount ${place}`);
+  }
+  unmount(place: string): void {
+    this.#call(`unmount ${place}`);
+  }
+  preallocate(path: string): void {
+    this.#call(`preallocate ${path}`);
+  }
+  fileExtents(path: string): Extent[] {
+    return this.files.get(path) ?? [];
+  }
+  runAlone(args: readonly string[], input: string): AloneResult {
+    return this.onAlone(args, input);
+  }
+
+  #call(name: string, isQuiet = false): void {
+    if (!isQuiet) this.calls.push(name);
+    const errno = this.failing.get(name);
+    if (errno !== undefined) throw this.#failure(name, errno);
+  }
+
+  #failure(call: string, errno: string): TorporError {
+    const facts = { call, path: '/dev/snapshot', errno };
+    return new TorporError('E_SYSCALL', `${call} failed: ${errno}`, { facts });
+  }
+}

@@ -1,0 +1,81 @@
+import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
+
+/** `take`: this system makes an image of itself. `restore`: it is replaced by one. */
+export type SnapshotMode = 'take' | 'restore';
+
+/**
+ * An open /dev/snapshot (kernel/power/user.c, Linux 6.12). Only one process can have it open. Whatever
+ * was frozen runs again when it is closed, also by the end of the process.
+ */
+export interface SnapshotDevice {
+  /** Syncs, then freezes every task but the calling thread. */
+  freeze(): void;
+  /**
+   * Makes the image. Returns `taken` in the system that goes on, and `restored` when it has come back by
+   * {@link atomicRestore}. Kernel threads stay frozen after `taken` until {@link free}.
+   */
+  createImage(): 'taken' | 'restored';
+  /** Bytes of the whole stream of a taken image. */
+  imageBytes(): number;
+  /** Reads on in the stream; fills `into` (whole pages) unless it ends. Returns the bytes read. */
+  read(into: Uint8Array): number;
+  /** Writes on in the stream, whole pages. The kernel checks the header when its second page comes. */
+  write(bytes: Uint8Array): void;
+  /** Drops the image and thaws kernel threads. SAFETY: thaw() does nothing while there is an image. */
+  free(): void;
+  /** Thaws all tasks. */
+  thaw(): void;
+  /** Replaces this system by the one that was written. Returns only when that failed. */
+  atomicRestore(): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** A piece of a block device, in bytes; whole pages of 4096. */
+export interface Extent {
+  readonly start: number;
+  readonly sizeBytes: number;
+}
+
+/** How a process that was started with {@link ImageSys.runAlone} ended. */
+export interface AloneResult {
+  /** What it wrote to its standard output. */
+  readonly output: string;
+  /** Null when it ended by itself with status 0. */
+  readonly failure: string | null;
+}
+
+/**
+ * What the image engine needs of the kernel beyond Sys. `sys/linux/image-sys.ts` is the real one,
+ * `sys/image-sys.fake.ts` the one of the unit tests. Failing calls throw E_SYSCALL with the facts
+ * `call`, `errno` and `path`.
+ */
+export interface ImageSys {
+  openSnapshotDevice(mode: SnapshotMode): SnapshotDevice;
+  /**
+   * Opens a disk past this kernel's cache (O_DIRECT), also one that is mounted: whoever writes knows that
+   * no filesystem on it will. Offsets and lengths are multiples of 4096, buffers come from
+   * {@link allocatePages}.
+   */
+  openDirect(path: string, mode: BlockDeviceMode): BlockDevice;
+  /** Zeroed, page-aligned memory that stays for the life of the process. */
+  allocatePages(sizeBytes: number): Uint8Array;
+  /** What this process has read of its program and its libraries, now and later, stays in memory. */
+  lockMemory(): void;
+  /** Writes all of a mounted filesystem to its disk and stops writers (FIFREEZE). */
+  freezeFilesystem(mountPoint: string): void;
+  thawFilesystem(mountPoint: string): void;
+  /** `sync(2)` */
+  sync(): void;
+  mount(source: string, place: string, type: string, options: string): void;
+  unmount(place: string): void;
+  /** Makes a file of that size, all of it allocated on the disk. An existing one that is as large stays. */
+  preallocate(path: string, sizeBytes: number): void;
+  /** Where a file lies on the disk of its filesystem, in its order (FIEMAP). */
+  fileExtents(path: string): Extent[];
+  /**
+   * Runs this program again with the given arguments, in a process of which only the first thread ever
+   * works, with `input` on its standard input; waits for its end.
+   */
+  runAlone(args: readonly string[], input: string): AloneResult;
+}

@@ -1,0 +1,186 @@
+import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from 'node:child_process';
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs';
+import { TorporError } from '../../base/errors.ts';
+import { PAGE_BYTES } from '../../base/units.ts';
+import type { AloneResult, Extent, ImageSys } from '../image-sys.ts';
+import { allocate, lastErrno, syscall } from '../native.ts';
+import { openDirectDevice } from './block-device.ts';
+import { SYSTEM_CALL } from './call.ts';
+import { openSnapshotDevice } from './snapshot-device.ts';
+
+// include/uapi/linux/fs.h, include/uapi/linux/fiemap.h (6.12)
+const FIFREEZE = 0xc004_5877;
+const FITHAW = 0xc004_5878;
+const FS_IOC_FIEMAP = 0xc020_660b;
+const FIEMAP_FLAG_SYNC = 1;
+const FIEMAP_HEADER_BYTES = 32;
+const FIEMAP_EXTENT_BYTES = 56;
+const FIEMAP_EXTENT_LAST = 1;
+/** UNKNOWN, DELALLOC, ENCODED, DATA_ENCRYPTED, NOT_ALIGNED, DATA_INLINE, DATA_TAIL: not the bytes on the disk. */
+const FIEMAP_EXTENT_UNUSABLE = 0x2 | 0x4 | 0x8 | 0x80 | 0x100 | 0x200 | 0x400;
+const EXTENTS_AT_A_TIME = 64;
+
+const MLOCK_ONFAULT = 1;
+/** A readable line of proc_pid_maps(5) that names a file: `START-END r-xp OFFSET DEVICE INODE /PATH`. */
+const FILE_MAPPING = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \d+ +\/.*$/gm;
+
+/**
+ * Threads other than the first are frozen with everybody else, so nothing may wait for one: no concurrent
+ * compilation or marking, no helpers of the garbage collector. What is left of V8's and Node's threads
+ * has nothing to do.
+ */
+const ALONE_FLAGS = [
+  '--disable-warning=ExperimentalWarning',
+  '--single-threaded',
+  '--single-threaded-gc',
+  '--v8-pool-size=0',
+  '--disable-sigusr1',
+  // It needs little, and what it has is saved with everything else.
+  '--max-semi-space-size=2',
+  '--max-old-space-size=256',
+];
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
+
+/** The running kernel. */
+export function openLinuxImage(): ImageSys {
+  return {
+    openSnapshotDevice,
+    openDirect: openDirectDevice,
+    allocatePages: (sizeBytes) => allocate(sizeBytes).bytes,
+    lockMemory,
+    freezeFilesystem: (place) => filesystemIoctl('FIFREEZE', FIFREEZE, place),
+    thawFilesystem: (place) => filesystemIoctl('FITHAW', FITHAW, place),
+    sync: () => {
+      syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
+    },
+    mount(source, place, type, options) {
+      run('mount', place, ['-t', type, '-o', options, source, place]);
+    },
+    unmount: (place) => run('umount', place, [place]),
+    preallocate,
+    fileExtents,
+    runAlone,
+  };
+}
+
+/** mount(8) and umount(8) know the options' texts and keep /run/mount in order. */
+function run(program: string, path: string, args: readonly string[]): void {
+  const ended = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+  if (ended.status === 0) return;
+  const said = (ended.stderr ?? ended.error?.message ?? '').trim().split('\n')[0]!;
+  throw new TorporError('E_SYSCALL', `${program} of ${path} failed: ${said}`, {
+    facts: { call: program, path, errno: /busy/.test(said) ? 'EBUSY' : 'unknown', said },
+  });
+}
+
+/**
+ * Locks each mapping of a file. V8's own memory must not be locked: it ends the process when madvise(2)
+ * refuses to take pages away (EINVAL); without swap nothing else takes it away.
+ */
+function lockMemory(): void {
+  for (const [, start, end] of readFileSync('/proc/self/maps', 'utf8').matchAll(FILE_MAPPING)) {
+    const [from, to] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
+    if (syscall(SYSTEM_CALL.mlock2, from, to - from, MLOCK_ONFAULT, 0, 0, 0) < 0)
+      throw failure('mlock2', '', lastErrno());
+  }
+}
+
+function filesystemIoctl(name: string, request: number, place: string): void {
+  withFile('open', place, constants.O_RDONLY, (fd) => {
+    if (syscall(SYSTEM_CALL.ioctl, fd, request, 0, 0, 0, 0) < 0) throw failure(name, place, lastErrno());
+  });
+}
+
+function preallocate(path: string, sizeBytes: number): void {
+  withFile('open', path, constants.O_RDWR | constants.O_CREAT, (fd) => {
+    const stat = fstatSync(fd);
+    if (stat.size >= sizeBytes && stat.blocks * 512 >= stat.size) return;
+    ftruncateSync(fd, 0);
+    if (syscall(SYSTEM_CALL.fallocate, fd, 0, 0, sizeBytes, 0, 0) < 0) {
+      const errno = lastErrno();
+      ftruncateSync(fd, 0);
+      throw failure('fallocate', path, errno);
+    }
+    fsyncSync(fd);
+  });
+}
+
+/** struct fiemap and struct fiemap_extent (include/uapi/linux/fiemap.h). */
+function fileExtents(path: string): Extent[] {
+  const extents: Extent[] = [];
+  const buffer = allocate(FIEMAP_HEADER_BYTES + EXTENTS_AT_A_TIME * FIEMAP_EXTENT_BYTES);
+  const view = new DataView(buffer.bytes.buffer, buffer.bytes.byteOffset);
+  try {
+    withFile('open', path, constants.O_RDONLY, (fd) => {
+      const sizeBytes = fstatSync(fd).size;
+      for (let next = 0; next < sizeBytes; ) {
+        buffer.bytes.fill(0);
+        view.setBigUint64(0, BigInt(next), true);
+        view.setBigUint64(8, BigInt(sizeBytes - next), true);
+        view.setUint32(16, FIEMAP_FLAG_SYNC, true);
+        view.setUint32(24, EXTENTS_AT_A_TIME, true);
+        if (syscall(SYSTEM_CALL.ioctl, fd, FS_IOC_FIEMAP, buffer.address, 0, 0, 0) < 0)
+          throw failure('FIEMAP', path, lastErrno());
+        const count = view.getUint32(20, true);
+        if (count === 0) throw failure('FIEMAP', path, 'ENODATA');
+        for (let index = 0; index < count; index += 1) {
+          const at = FIEMAP_HEADER_BYTES + index * FIEMAP_EXTENT_BYTES;
+          const logical = Number(view.getBigUint64(at, true));
+          const start = Number(view.getBigUint64(at + 8, true));
+          const length = Number(view.getBigUint64(at + 16, true));
+          const flags = view.getUint32(at + 40, true);
+          const isUsable =
+            logical === next && (flags & FIEMAP_EXTENT_UNUSABLE) === 0 && (start | length) % PAGE_BYTES === 0;
+          if (!isUsable) throw failure('FIEMAP', path, 'EOPNOTSUPP');
+          const taken = Math.min(length, sizeBytes - next);
+          extents.push({ start, sizeBytes: taken });
+          next += taken;
+          if ((flags & FIEMAP_EXTENT_LAST) !== 0 && next < sizeBytes)
+            throw failure('FIEMAP', path, 'ENODATA');
+        }
+      }
+    });
+  } finally {
+    buffer.unmap();
+  }
+  return extents;
+}
+
+function runAlone(args: readonly string[], input: string): AloneResult {
+  const options: SpawnSyncOptionsWithStringEncoding & { readonly detached: boolean } = {
+    cwd: '/',
+    // Out of reach of the terminal: what it has frozen it has to thaw.
+    detached: true,
+    input,
+    stdio: ['pipe', 'pipe', 'inherit'],
+    maxBuffer: MAX_OUTPUT_BYTES,
+    encoding: 'utf8',
+  };
+  const ended = spawnSync(process.execPath, [...ALONE_FLAGS, process.argv[1]!, ...args], options);
+  const output = ended.stdout ?? '';
+  if (ended.error !== undefined) return { output, failure: ended.error.message };
+  if (ended.signal !== null) return { output, failure: `it was ended by ${ended.signal}` };
+  return { output, failure: ended.status === 0 ? null : `it ended with status ${ended.status}` };
+}
+
+function withFile<T>(name: string, path: string, flags: number, action: (fd: number) => T): T {
+  let fd: number;
+  try {
+    fd = openSync(path, flags, 0o600);
+  } catch (cause) {
+    throw failure(name, path, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
+  }
+  try {
+    return action(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function failure(name: string, path: string, errno: string, cause?: unknown): TorporError {
+  const of = path === '' ? '' : ` of ${path}`;
+  return new TorporError('E_SYSCALL', `${name}${of} failed: ${errno}`, {
+    facts: { call: name, errno, ...(path === '' ? {} : { path }) },
+    cause,
+  });
+}

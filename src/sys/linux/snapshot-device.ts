@@ -1,0 +1,81 @@
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { TorporError } from '../../base/errors.ts';
+import { PAGE_BYTES } from '../../base/units.ts';
+import type { SnapshotDevice, SnapshotMode } from '../image-sys.ts';
+import { allocate, lastErrno, syscall } from '../native.ts';
+import { SYSTEM_CALL } from './call.ts';
+
+const PATH = '/dev/snapshot';
+
+/** include/linux/suspend_ioctls.h, include/uapi/linux/suspend_ioctls.h (6.12): magic '3'. */
+const IOCTL = {
+  freeze: ['SNAPSHOT_FREEZE', 0x3301],
+  unfreeze: ['SNAPSHOT_UNFREEZE', 0x3302],
+  atomicRestore: ['SNAPSHOT_ATOMIC_RESTORE', 0x3304],
+  free: ['SNAPSHOT_FREE', 0x3305],
+  imageSize: ['SNAPSHOT_GET_IMAGE_SIZE', 0x8008_330e],
+  createImage: ['SNAPSHOT_CREATE_IMAGE', 0x4004_3311],
+} as const;
+
+/** Reading-only is the side that takes an image, writing-only the one that restores (snapshot_open). */
+export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
+  // Made now: while everything is frozen nothing new should be needed.
+  const answer = allocate(PAGE_BYTES);
+  const view = new DataView(answer.bytes.buffer, answer.bytes.byteOffset);
+  const fd = attempt('open', () => openSync(PATH, mode === 'take' ? constants.O_RDONLY : constants.O_WRONLY));
+  const ioctl = ([call, request]: readonly [string, number], argument: bigint | number = 0): void => {
+    if (syscall(SYSTEM_CALL.ioctl, fd, request, argument, 0, 0, 0) < 0) throw failure(call, lastErrno());
+  };
+  let isOpen = true;
+  return {
+    freeze: () => ioctl(IOCTL.freeze),
+    createImage() {
+      view.setInt32(0, -1, true);
+      ioctl(IOCTL.createImage, answer.address);
+      return view.getInt32(0, true) === 0 ? 'restored' : 'taken';
+    },
+    imageBytes() {
+      ioctl(IOCTL.imageSize, answer.address);
+      return Number(view.getBigUint64(0, true));
+    },
+    read(into) {
+      let done = 0;
+      while (done < into.length) {
+        const count = attempt('read', () => readSync(fd, into, done, into.length - done, null));
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    },
+    write(bytes) {
+      // One page at a time is all that the kernel takes of a larger write.
+      for (let done = 0; done < bytes.length; ) {
+        const count = attempt('write', () => writeSync(fd, bytes, done, bytes.length - done, null));
+        if (count === 0) throw failure('write', 'ENOSPC');
+        done += count;
+      }
+    },
+    free: () => ioctl(IOCTL.free),
+    thaw: () => ioctl(IOCTL.unfreeze),
+    atomicRestore: () => ioctl(IOCTL.atomicRestore),
+    close() {
+      if (isOpen) closeSync(fd);
+      isOpen = false;
+    },
+  };
+}
+
+function attempt<T>(call: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw failure(call, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
+  }
+}
+
+function failure(call: string, errno: string, cause?: unknown): TorporError {
+  return new TorporError('E_SYSCALL', `${call} of ${PATH} failed: ${errno}`, {
+    facts: { call, path: PATH, errno },
+    cause,
+  });
+}

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants, copyFileSync, createWriteStream, mkdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runProcess } from '../../../lab/build/run-process.ts';
+import { planAccelerator } from '../../../lab/machine/qemu-arguments.ts';
+import { makeBankDisk } from '../../../lab/rootfs/disk-image.ts';
+import { GIB } from '../../../src/base/units.ts';
+import type { StockDebian } from './debian-stock.ts';
+
+const MEMORY = '768M';
+const START_MS = 15 * 60_000;
+
+/** What a script came to. */
+export interface ScriptResult {
+  readonly status: number;
+  readonly output: string;
+}
+
+/** A machine with a stock Debian: a root disk, a bank disk, and a serial port that runs scripts. */
+export class StockMachine {
+  readonly #directory: string;
+  readonly #debian: StockDebian;
+  #qemu: ChildProcess | null = null;
+  #port: Socket | null = null;
+  #next = 0;
+  readonly #waiting = new Map<string, (result: ScriptResult) => void>();
+
+  private constructor(debian: StockDebian, directory: string) {
+    this.#debian = debian;
+    this.#directory = directory;
+  }
+
+  static async make(debian: StockDebian, directory: string): Promise<StockMachine> {
+    mkdirSync(directory, { recursive: true });
+    const machine = new StockMachine(debian, directory);
+    await runProcess('cp', ['--reflink=auto', '--sparse=always', debian.image, machine.#path('root.img')]);
+    copyFileSync(debian.initrd, machine.#path('initrd'), constants.COPYFILE_FICLONE);
+    await makeBankDisk(machine.#path('bank.img'), 3 * GIB);
+    return machine;
+  }
+
+  /** Starts it and waits until it runs scripts. */
+  async start(args: readonly string[] = []): Promise<void> {
+    const up = this.#awaitAnswer('up');
+    await this.powerOn(args);
+    await withDeadline(up, START_MS, 'the machine did not start');
+  }
+
+  /** Starts it only: a system that is restored at its start does not say that it is up. */
+  async powerOn(args: readonly string[] = []): Promise<void> {
+    const socket = this.#path('commands.sock');
+    this.#qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const log = createWriteStream(this.#path('console.txt'), { flags: 'a' });
+    this.#qemu.stdout?.pipe(log);
+    this.#qemu.stderr?.pipe(log);
+    this.#port = await connectLater(socket);
+    createInterface({ input: this.#port }).on('line', (line) => this.#accept(line));
+  }
+
+  /**
+   * Runs a script and waits for its answer. A system that was restored to the middle of a script answers
+   * that one again.
+   */
+  async run(script: string, timeoutMs = 10 * 60_000): Promise<ScriptResult> {
+    const { id, result } = this.begin(script);
+    return await withDeadline(result, timeoutMs, `script ${id} did not end: ${script}`);
+  }
+
+  /** The same, not waited for. */
+  begin(script: string): { readonly id: string; readonly result: Promise<ScriptResult> } {
+    const id = `s${this.#next++}`;
+    const result = this.#awaitAnswer(id);
+    this.#port!.write(`${id} ${Buffer.from(script).toString('base64')}\n`);
+    return { id, result };
+  }
+
+  /** Waits until an earlier script answers for another time. */
+  async again(id: string, timeoutMs = 15 * 60_000): Promise<ScriptResult> {
+    return await withDeadline(this.#awaitAnswer(id), timeoutMs, `nobody came back to script ${id}`);
+  }
+
+  /** Pulls the plug. */
+  async cut(): Promise<void> {
+    const qemu = this.#qemu;
+    this.#qemu = null;
+    this.#port?.destroy();
+    this.#waiting.clear();
+    if (qemu === null || qemu.exitCode !== null) return;
+    const ended = new Promise((resolve) => qemu.once('exit', resolve));
+    qemu.kill('SIGKILL');
+    await ended;
+  }
+
+  /** Takes over the initramfs that the system has made for itself; the machine must be off. */
+  async adoptInitrd(release: string): Promise<void> {
+    const dump = `dump /boot/initrd.img-${release} ${this.#path('initrd')}`;
+    await runProcess('debugfs', ['-R', dump, this.#path('root.img')]);
+  }
+
+  #arguments(socket: string, args: readonly string[]): string[] {
+    const disk = (name: string): string[] => [
+      '-drive',
+      `file=${this.#path(name)},format=raw,if=virtio,cache=unsafe`,
+    ];
+    const append = [
+      'console=ttyS0',
+      'quiet',
+      'root=/dev/vda',
+      'rw',
+      'tsc=reliable',
+      'i8042.noaux',
+      'panic=-1',
+      ...args,
+    ];
+    return [
+      ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
+      ...planAccelerator('tcg').flat(),
+      ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
+      ...['-serial', `unix:${socket},server=on,wait=off`],
+      ...['-kernel', this.#debian.kernel, '-initrd', this.#path('initrd'), '-append', append.join(' ')],
+      ...disk('root.img'),
+      ...disk('bank.img'),
+    ];
+  }
+
+  #accept(line: string): void {
+    const [id = '', status = '', output = ''] = line.trim().split(' ');
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    waiting?.({ status: Number(status), output: Buffer.from(output, 'base64').toString('utf8').trim() });
+  }
+
+  #awaitAnswer(id: string): Promise<ScriptResult> {
+    return new Promise((resolve) => this.#waiting.set(id, resolve));
+  }
+
+  #path(name: string): string {
+    return join(this.#directory, name);
+  }
+}
+
+async function connectLater(path: string): Promise<Socket> {
+  for (let tries = 0; ; tries += 1) {
+    const socket = connect(path);
+    const failure = await new Promise<Error | null>((resolve) => {
+      socket.once('connect', () => resolve(null));
+      socket.once('error', resolve);
+    });
+    if (failure === null) {
+      socket.on('error', () => {});
+      return socket;
+    }
+    if (tries === 100) throw failure;
+    await sleep(100);
+  }
+}
+
+async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(what)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
