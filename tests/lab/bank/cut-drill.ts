@@ -39,6 +39,8 @@ export class CutDrill {
   readonly #os: string;
   /** Tags of complete snapshots besides the one that is restored. */
   readonly #tags = new Set<string>();
+  /** Snapshots that were there before and that nobody touches, as OS@TAG. */
+  #others: ReadonlySet<string> = new Set();
   readonly #durationsMs = new Map<Operation, number>();
   #witness!: Witness;
   #moment!: Memory;
@@ -62,6 +64,7 @@ export class CutDrill {
     this.#moment = whoseEndsAreInside(this.#witness.remember());
     await this.#goTo(this.#home);
     await this.#discard(BASE);
+    this.#others = new Set((await readBankFiles(this.#machine)).snapshots.keys());
     await this.#machine.snapshot(this.#os, { tag: BASE });
     for (const operation of ['snapshot', 'restore', 'prune'] as const) {
       await this.#change();
@@ -102,17 +105,18 @@ export class CutDrill {
 
   async #judge(operation: Operation, tag: string, ended: boolean) {
     const problems: string[] = [];
-    const known = new Set([BASE, ...this.#tags]);
+    const reference = (name: string): string => `${this.#os}@${name}`;
+    const known = new Set([...this.#others, ...[BASE, ...this.#tags].map(reference)]);
     const found = await readBankFiles(this.#machine);
-    const there = new Set([...found.snapshots.keys()].map((reference) => reference.split('@')[1]!));
-    const isThere = there.has(tag);
+    const there = new Set(found.snapshots.keys());
+    const isThere = there.has(reference(tag));
     // Of these two either is right while they were at work; then it has to be whole.
-    const open = operation === 'restore' ? [] : [tag];
+    const open = operation === 'restore' ? null : reference(tag);
     for (const each of known) {
-      if (!there.has(each) && !open.includes(each)) problems.push(`the snapshot ${each} is gone`);
+      if (!there.has(each) && each !== open) problems.push(`the snapshot ${each} is gone`);
     }
     for (const each of there) {
-      if (!known.has(each) && !open.includes(each)) problems.push(`there is a snapshot ${each}`);
+      if (!known.has(each) && each !== open) problems.push(`there is a snapshot ${each}`);
     }
     if (ended && operation === 'snapshot' && !isThere) problems.push(`${tag} was saved and is gone`);
     if (ended && operation === 'prune' && isThere) problems.push(`${tag} was removed and is there`);
