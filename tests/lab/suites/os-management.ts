@@ -42,8 +42,8 @@ async function registry(lab: Lab): Promise<void> {
     memory: '64M',
     args: 'quiet panic=1',
     disks: [
-      { id: 'its-own', shared: false },
-      { id: 'all', shared: true },
+      { name: 'its-own', id: 'its-own', shared: false },
+      { name: 'all', id: 'all', shared: true },
     ],
   });
   assert.match(await ok(lab, 'os', 'ls'), /^extra +64M +any +\//m);
