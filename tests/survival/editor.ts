@@ -6,7 +6,7 @@ const TMUX = `tmux -S ${RAM}/tmux`;
 const PID = `${TMUX} list-panes -F '#{pane_pid}'`;
 const screenHas = (text: string): string =>
   `i=0; until ${TMUX} capture-pane -p | grep -qF '${text}'; do
-     i=$((i + 1)); [ $i -lt 150 ] || { ${TMUX} capture-pane -p; exit 1; }; sleep 0.2; done`;
+     i=$((i + 1)); [ $i -lt 150 ] || { ${TMUX} capture-pane -p | grep -v '^~$'; exit 1; }; sleep 0.2; done`;
 
 export const editor: SurvivalProgram = {
   id: 'editor',
@@ -15,7 +15,9 @@ export const editor: SurvivalProgram = {
   prepare: async (os) => {
     const nonce = randomUUID();
     // -n: no swap file; the text is in the editor's memory alone.
-    await os.sh(`${TMUX} new-session -d -x 100 -y 30 "vi -n ${RAM}/unsaved"; sleep 1; ${TMUX} send-keys i '${nonce}'
+    // It has started when it says what it edits; what is typed before would meet the answers of the terminal.
+    await os.sh(`${TMUX} new-session -d -x 100 -y 30 "vi -n ${RAM}/unsaved"
+      ${screenHas('unsaved')}; sleep 1; ${TMUX} send-keys i '${nonce}'
       ${screenHas(nonce)}`);
     return { nonce, lines: 1, pid: Number(await os.sh(PID)) };
   },
