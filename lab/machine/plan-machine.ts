@@ -102,6 +102,8 @@ function planKernelArguments(os: OsConfig, number: number, hasDisk: boolean): st
     'console=ttyS0,115200',
     // PS/2 mouse resume costs 0.2 to 4.6 s per switch (docs/real-machine.md).
     'i8042.noaux',
+    // The chip set's IDE controller has no disk: its driver would cost 10 ms of every switch.
+    'initcall_blacklist=piix_init',
     // Kernel messages stay in the log; drawing and sending them takes longer than a switch.
     'quiet',
     // A busy host lets the emulated clocks drift apart, and the kernel would take the TSC for broken.
