@@ -122,6 +122,7 @@ export class StockMachine {
       ...planAccelerator('tcg').flat(),
       ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
+      ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
       ...['-kernel', this.#debian.kernel, '-initrd', this.#path('initrd'), '-append', append.join(' ')],
       ...disk('root.img'),
       ...disk('bank.img'),
