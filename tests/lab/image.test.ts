@@ -71,9 +71,8 @@ for (const kind of ['stock12', 'stock13'] as const) {
       const spoil =
         'echo after > /root/note; rm /root/blob; head -c 20000000 /dev/urandom > /root/other; sync';
       await run(spoil);
-      const back = machine.again(snapshot.id);
-      machine.begin('torpor restore stock@one');
-      assert.match((await back).output, /"outcome": "restored"/);
+      const back = await machine.replaceBy(snapshot.id, 'torpor restore stock@one');
+      assert.match(back.output, /"outcome": "restored"/);
       const restored = readState(await machine.run(STATE), 'before', 'same');
       assert.equal(restored.nonce, start.nonce);
       assert.ok(restored.count < on.count + 300, 'the count is that of the snapshot');

@@ -77,6 +77,11 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
     const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
     try {
       outcome = stage('image', () => snapshot.createImage());
+      if (outcome === 'restored') {
+        sys.logLine(`this system is back from ${plan.reference}`);
+        // SAFETY: what the cache has of this disk is from before; the bank and its filesystem have changed since.
+        area.dropCache();
+      }
       if (outcome === 'taken') {
         try {
           const image = stage('stream', () => saveStream(snapshot, area, buffer));
