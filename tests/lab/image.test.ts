@@ -15,9 +15,10 @@ const skip =
   process.env.TORPOR_LAB_ALL !== '1' && 'a machine for each of two stock kernels: TORPOR_LAB_ALL=1';
 
 /** What the witness says: nonce, count in memory, and the counts on the disk. */
-const STATE = `read -r nonce count intact </run/witness
-echo "$nonce $count $intact $(tail -1 /var/witness.log) $(sqlite3 /var/witness.db 'select max(n) from counts')" \\
-  "$(sqlite3 /var/witness.db 'pragma integrity_check') $(cat /root/note) $(md5sum -c --quiet /root/blob.md5 >/dev/null 2>&1 && echo same || echo other)"`;
+const STATE = `db() { sqlite3 -cmd '.timeout 20000' /var/witness.db "$1"; }
+read -r nonce count intact </run/witness
+echo "$nonce $count $intact $(tail -1 /var/witness.log) $(db 'select max(n) from counts')" \\
+  "$(db 'pragma integrity_check') $(cat /root/note) $(md5sum -c --quiet /root/blob.md5 >/dev/null 2>&1 && echo same || echo other)"`;
 
 interface Witness {
   readonly nonce: string;
