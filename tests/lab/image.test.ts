@@ -80,10 +80,11 @@ for (const kind of ['stock12', 'stock13'] as const) {
 
       await run('sh /opt/torpor/boot/install');
       const release = await run('uname -r');
+      const [initrd = ''] = (await run(`sha256sum /boot/initrd.img-${release}`)).split(' ');
       await run(spoil);
       await run('torpor restore stock@one --at-boot');
       await machine.cut();
-      await machine.adoptInitrd(release);
+      await machine.adoptInitrd(release, initrd);
       const atBoot = machine.again(snapshot.id);
       await machine.powerOn();
       assert.match((await atBoot).output, /"outcome": "restored"/);

@@ -67,6 +67,8 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
     for (const name of ['image', 'stream', 'disks', 'complete'] as const) delete stagesMs[name];
   };
   area.discard();
+  // Otherwise the image has once more what is on the disks, and the kernel takes it back while all stands still.
+  sys.dropCaches();
   rehearse(disks, area, buffer, small);
   sys.lockMemory();
   const snapshot = sys.openSnapshotDevice('take');

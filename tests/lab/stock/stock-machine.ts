@@ -1,9 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { constants, copyFileSync, createWriteStream, mkdirSync, readFileSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hashFile } from '../../../lab/build/cache.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
 import { planAccelerator } from '../../../lab/machine/qemu-arguments.ts';
 import { openQmp } from '../../../lab/machine/qmp.ts';
@@ -125,10 +135,19 @@ export class StockMachine {
     await ended;
   }
 
-  /** Takes over the initramfs that the system has made for itself; the machine must be off. */
-  async adoptInitrd(release: string): Promise<void> {
-    const dump = `dump /boot/initrd.img-${release} ${this.#path('initrd')}`;
-    await runProcess('debugfs', ['-R', dump, this.#path('root.img')]);
+  /**
+   * Takes over the initramfs that the system has made for itself, as a boot loader does: without replaying the
+   * journal of a system that lost its power. The machine must be off. Throws when it is not the one with that digest.
+   */
+  async adoptInitrd(release: string, sha256: string): Promise<void> {
+    const found = this.#path('initrd.found');
+    rmSync(found, { force: true });
+    // debugfs says what fails, and ends with 0.
+    await runProcess('debugfs', ['-R', `dump /boot/initrd.img-${release} ${found}`, this.#path('root.img')]);
+    const digest = existsSync(found) ? await hashFile(found) : null;
+    if (digest !== sha256)
+      throw new Error(`the initramfs of the disk is ${digest}, and it was made as ${sha256}`);
+    renameSync(found, this.#path('initrd'));
   }
 
   #arguments(socket: string, args: readonly string[]): string[] {
