@@ -85,9 +85,8 @@ for (const kind of ['stock12', 'stock13'] as const) {
       await run('torpor restore stock@one --at-boot');
       await machine.cut();
       await machine.adoptInitrd(release, initrd);
-      const atBoot = machine.again(snapshot.id);
-      await machine.powerOn();
-      assert.match((await atBoot).output, /"outcome": "restored"/);
+      const atBoot = await machine.powerOnInto(snapshot.id);
+      assert.match(atBoot.output, /"outcome": "restored"/);
       assert.equal(readState(await machine.run(STATE), 'before', 'same').nonce, start.nonce);
     } finally {
       await machine.cut();

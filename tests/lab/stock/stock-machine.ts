@@ -110,6 +110,18 @@ export class StockMachine {
     return await Promise.race([back, refused]);
   }
 
+  /** Starts the machine into a restore that waits, and waits for the system that comes back to an earlier script. */
+  async powerOnInto(id: string): Promise<ScriptResult> {
+    const back = this.again(id);
+    back.catch(() => {});
+    const anew = this.#awaitAnswer('up').then(() => {
+      throw new Error('the machine started anew instead of being restored');
+    });
+    anew.catch(() => {});
+    await this.powerOn();
+    return await Promise.race([back, anew]);
+  }
+
   /** The end of the console, and twice the registers of all processors. */
   async examine(): Promise<string> {
     const said = readFileSync(this.#path('console.txt'), 'latin1').slice(-CONSOLE_TAIL);
