@@ -1,17 +1,29 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { constants, copyFileSync, createWriteStream, mkdirSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hashFile } from '../../../lab/build/cache.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
 import { planAccelerator } from '../../../lab/machine/qemu-arguments.ts';
+import { openQmp } from '../../../lab/machine/qmp.ts';
 import { makeBankDisk } from '../../../lab/rootfs/disk-image.ts';
 import { GIB } from '../../../src/base/units.ts';
 import type { StockDebian } from './debian-stock.ts';
 
 const MEMORY = '768M';
 const START_MS = 15 * 60_000;
+const CONSOLE_TAIL = 6000;
 
 /** What a script came to. */
 export interface ScriptResult {
@@ -79,9 +91,48 @@ export class StockMachine {
     return { id, result };
   }
 
-  /** Waits until an earlier script answers for another time. */
+  /** Waits until an earlier script answers for another time. Throws what the machine says of itself when it does not. */
   async again(id: string, timeoutMs = 15 * 60_000): Promise<ScriptResult> {
-    return await withDeadline(this.#awaitAnswer(id), timeoutMs, `nobody came back to script ${id}`);
+    try {
+      return await withDeadline(this.#awaitAnswer(id), timeoutMs, `nobody came back to script ${id}`);
+    } catch (cause) {
+      throw new Error(`nobody came back to script ${id}\n${await this.examine()}`, { cause });
+    }
+  }
+
+  /** Starts a script that replaces the system, and waits for the one that comes back to an earlier script. */
+  async replaceBy(id: string, script: string): Promise<ScriptResult> {
+    const back = this.again(id);
+    back.catch(() => {});
+    const refused = this.begin(script).result.then(({ status, output }) => {
+      throw new Error(`“${script}” ended with ${status}: ${output}`);
+    });
+    return await Promise.race([back, refused]);
+  }
+
+  /** Starts the machine into a restore that waits, and waits for the system that comes back to an earlier script. */
+  async powerOnInto(id: string): Promise<ScriptResult> {
+    const back = this.again(id);
+    back.catch(() => {});
+    const anew = this.#awaitAnswer('up').then(() => {
+      throw new Error('the machine started anew instead of being restored');
+    });
+    anew.catch(() => {});
+    await this.powerOn();
+    return await Promise.race([back, anew]);
+  }
+
+  /** The end of the console, and twice the registers of all processors. */
+  async examine(): Promise<string> {
+    const said = readFileSync(this.#path('console.txt'), 'latin1').slice(-CONSOLE_TAIL);
+    try {
+      const qmp = await openQmp(this.#path('qmp.sock'));
+      const registers = [await qmp.monitor('info registers -a'), await qmp.monitor('info registers -a')];
+      qmp.close();
+      return [said, ...registers].join('\n');
+    } catch (error) {
+      return `${said}\n${error}`;
+    }
   }
 
   /** Pulls the plug. */
@@ -96,10 +147,24 @@ export class StockMachine {
     await ended;
   }
 
-  /** Takes over the initramfs that the system has made for itself; the machine must be off. */
-  async adoptInitrd(release: string): Promise<void> {
-    const dump = `dump /boot/initrd.img-${release} ${this.#path('initrd')}`;
-    await runProcess('debugfs', ['-R', dump, this.#path('root.img')]);
+  /**
+   * Takes over the initramfs that the system has made for itself, as a boot loader does: without replaying the
+   * journal of a system that lost its power. The machine must be off. Throws when it is not the one with that digest.
+   */
+  async adoptInitrd(release: string, sha256: string): Promise<void> {
+    const found = this.#path('initrd.found');
+    rmSync(found, { force: true });
+    // It looks at no bitmaps (-c), which do not fit each other before the replay. What fails it says, and ends with 0.
+    await runProcess('debugfs', [
+      '-c',
+      '-R',
+      `dump /boot/initrd.img-${release} ${found}`,
+      this.#path('root.img'),
+    ]);
+    const digest = existsSync(found) ? await hashFile(found) : null;
+    if (digest !== sha256)
+      throw new Error(`the initramfs of the disk is ${digest}, and it was made as ${sha256}`);
+    renameSync(found, this.#path('initrd'));
   }
 
   #arguments(socket: string, args: readonly string[]): string[] {
@@ -109,7 +174,8 @@ export class StockMachine {
     ];
     const append = [
       'console=ttyS0',
-      'quiet',
+      // What Torpor says of a restore, and not what the kernel says of everything.
+      'loglevel=6',
       'root=/dev/vda',
       'rw',
       'tsc=reliable',
@@ -122,6 +188,7 @@ export class StockMachine {
       ...planAccelerator('tcg').flat(),
       ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
+      ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
       ...['-kernel', this.#debian.kernel, '-initrd', this.#path('initrd'), '-append', append.join(' ')],
       ...disk('root.img'),
       ...disk('bank.img'),
@@ -164,6 +231,8 @@ async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): P
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(what)), ms);
+    // The machine itself keeps this process alive.
+    timer.unref();
   });
   try {
     return await Promise.race([promise, late]);
