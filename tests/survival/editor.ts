@@ -16,7 +16,7 @@ export const editor: SurvivalProgram = {
     const nonce = randomUUID();
     // -n: no swap file; the text is in the editor's memory alone.
     // It has started when it says what it edits; what is typed before would meet the answers of the terminal.
-    await os.sh(`${TMUX} new-session -d -x 100 -y 30 "vi -n ${RAM}/unsaved"
+    await os.sh(`set -e; ${TMUX} new-session -d -x 100 -y 30 "vi -n ${RAM}/unsaved"
       ${screenHas('unsaved')}; sleep 1; ${TMUX} send-keys i '${nonce}'
       ${screenHas(nonce)}`);
     return { nonce, lines: 1, pid: Number(await os.sh(PID)) };
@@ -24,12 +24,12 @@ export const editor: SurvivalProgram = {
   verify: async (os, facts) => {
     requireSame(`the editor in ${os.name}`, facts.pid!, Number(await os.sh(PID)));
     const lines = Number(facts.lines) + 1;
-    await os.sh(`${screenHas(String(facts.nonce))}; ${TMUX} send-keys Enter 'line ${lines} of ${facts.nonce}'
+    await os.sh(`set -e; ${screenHas(String(facts.nonce))}; ${TMUX} send-keys Enter 'line ${lines} of ${facts.nonce}'
       ${screenHas(`line ${lines} of ${facts.nonce}`)}; [ ! -e ${RAM}/unsaved ]`);
     return { ...facts, lines };
   },
   finish: async (os, facts) => {
-    await os.sh(`${TMUX} send-keys Escape ':wq' Enter; i=0
+    await os.sh(`set -e; ${TMUX} send-keys Escape ':wq' Enter; i=0
       until [ -e ${RAM}/unsaved ]; do i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.2; done; sleep 0.5`);
     const saved = await os.sh(`wc -l <${RAM}/unsaved; grep -c '${facts.nonce}$' ${RAM}/unsaved`);
     requireSame(`the saved text in ${os.name}`, `${facts.lines}\n${facts.lines}`, saved);
