@@ -93,6 +93,16 @@ export class FakeImageSys implements ImageSys {
   unmount(place: string): void {
     this.#call(`unmount ${place}`);
   }
+  endMachine(how: 'off' | 'restart'): void {
+    this.#call(how);
+    throw new JumpedAway();
+  }
+  makeDirectory(path: string): void {
+    this.#call(`mkdir ${path}`);
+  }
+  removeDirectory(path: string): void {
+    this.#call(`rmdir ${path}`);
+  }
   preallocate(path: string): void {
     this.#call(`preallocate ${path}`);
   }
