@@ -19,6 +19,8 @@ export class FakeImageSys implements ImageSys {
   readonly failing = new Map<string, string>();
   /** Calls in their order: `freeze`, `freeze /`, `createImage`, … */
   readonly calls: string[] = [];
+  /** Called when the machine is left: right before the jump, or instead of turning it off. */
+  onLeave: () => void = () => {};
   readonly files = new Map<string, Extent[]>();
   onAlone: (args: readonly string[], input: string) => AloneResult = () => ({ output: '', failure: null });
 
@@ -63,6 +65,7 @@ export class FakeImageSys implements ImageSys {
       atomicRestore: () => {
         this.#call('atomicRestore');
         this.written = Buffer.concat(parts);
+        this.onLeave();
         throw new JumpedAway();
       },
       close: () => this.#call('close'),
@@ -95,6 +98,7 @@ export class FakeImageSys implements ImageSys {
   }
   endMachine(how: 'off' | 'restart'): void {
     this.#call(how);
+    this.onLeave();
     throw new JumpedAway();
   }
   makeDirectory(path: string): void {

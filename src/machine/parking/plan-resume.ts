@@ -25,12 +25,19 @@ export interface ResumePlan {
 /** Compares the machine and the disks with what the OS left. Reads only. */
 export function planResume(sys: Sys, image: ImageSys, area: ParkingArea, parked: ParkedOs): ResumePlan {
   const here = { firmware: readFirmwareMap(sys), switchboard: 0, cpu: readCpuFacts(sys) };
-  const machine = { ...parked.facts.machine, switchboard: 0 } as Parameters<typeof compareMachine>[0];
+  const { cpu, firmwareMap } = parked.facts.machine;
+  // Another kernel has other names for what the same processor can do.
+  const isSameKernel = parked.facts.kernel.release === sys.kernelRelease() || cpu.model !== here.cpu.model;
+  const then = { firmwareMap, cpu: isSameKernel ? cpu : { ...cpu, flags: [] }, switchboard: 0 };
   const { disks, obstacles } = checkDisks(sys, image, parked);
   return {
     parked,
     disks,
-    obstacles: [...compareMachine(machine, here), ...compareKernel(sys, image, area, parked), ...obstacles],
+    obstacles: [
+      ...compareMachine(then as Parameters<typeof compareMachine>[0], here),
+      ...compareKernel(sys, image, area, parked),
+      ...obstacles,
+    ],
   };
 }
 
