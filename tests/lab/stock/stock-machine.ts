@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants, copyFileSync, createWriteStream, mkdirSync } from 'node:fs';
+import { truncate, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -19,40 +20,64 @@ export interface ScriptResult {
   readonly output: string;
 }
 
-/** A machine with a stock Debian: a root disk, a bank disk, and a serial port that runs scripts. */
+/** A machine with stock Debians: root disks, a bank disk, maybe a parking disk, and a serial port that runs scripts. */
 export class StockMachine {
   readonly #directory: string;
-  readonly #debian: StockDebian;
+  readonly #debians: readonly StockDebian[];
+  readonly #hasParking: boolean;
   #qemu: ChildProcess | null = null;
   #port: Socket | null = null;
   #next = 0;
   readonly #waiting = new Map<string, (result: ScriptResult) => void>();
 
-  private constructor(debian: StockDebian, directory: string) {
-    this.#debian = debian;
+  private constructor(debians: readonly StockDebian[], directory: string, hasParking: boolean) {
+    this.#debians = debians;
     this.#directory = directory;
+    this.#hasParking = hasParking;
   }
 
   static async make(debian: StockDebian, directory: string): Promise<StockMachine> {
+    return await StockMachine.makeWith([debian], directory, 0);
+  }
+
+  /** Each Debian on a disk of its own (vda, then vdc …), and a disk (the last) to park on. */
+  static async makeWith(
+    debians: readonly StockDebian[],
+    directory: string,
+    parkingBytes: number,
+  ): Promise<StockMachine> {
     mkdirSync(directory, { recursive: true });
-    const machine = new StockMachine(debian, directory);
-    await runProcess('cp', ['--reflink=auto', '--sparse=always', debian.image, machine.#path('root.img')]);
-    copyFileSync(debian.initrd, machine.#path('initrd'), constants.COPYFILE_FICLONE);
+    const machine = new StockMachine(debians, directory, parkingBytes > 0);
+    for (const [index, { image, initrd }] of debians.entries()) {
+      const root = machine.#path(rootName(index));
+      await runProcess('cp', ['--reflink=auto', '--sparse=always', image, root]);
+      copyFileSync(initrd, machine.#path(initrdName(index)), constants.COPYFILE_FICLONE);
+    }
     await makeBankDisk(machine.#path('bank.img'), 3 * GIB);
+    if (machine.#hasParking) await makeEmptyDisk(machine.#path('parking.img'), parkingBytes);
     return machine;
   }
 
-  /** Starts it and waits until it runs scripts. */
-  async start(args: readonly string[] = []): Promise<void> {
+  /** Starts one of its systems and waits until it runs scripts. */
+  async start(args: readonly string[] = [], which = 0): Promise<void> {
     const up = this.#awaitAnswer('up');
-    await this.powerOn(args);
+    await this.powerOn(args, which);
     await withDeadline(up, START_MS, 'the machine did not start');
   }
 
+  /** Waits until the machine is off by itself. */
+  async off(timeoutMs = 5 * 60_000): Promise<void> {
+    const qemu = this.#qemu;
+    if (qemu === null || qemu.exitCode !== null) return;
+    const ended = new Promise<void>((resolve) => qemu.once('exit', () => resolve()));
+    await withDeadline(ended, timeoutMs, 'the machine did not turn itself off');
+    await this.cut();
+  }
+
   /** Starts it only: a system that is restored at its start does not say that it is up. */
-  async powerOn(args: readonly string[] = []): Promise<void> {
+  async powerOn(args: readonly string[] = [], which = 0): Promise<void> {
     const socket = this.#path('commands.sock');
-    this.#qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args), {
+    this.#qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args, which), {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const log = createWriteStream(this.#path('console.txt'), { flags: 'a' });
@@ -97,12 +122,12 @@ export class StockMachine {
   }
 
   /** Takes over the initramfs that the system has made for itself; the machine must be off. */
-  async adoptInitrd(release: string): Promise<void> {
-    const dump = `dump /boot/initrd.img-${release} ${this.#path('initrd')}`;
-    await runProcess('debugfs', ['-R', dump, this.#path('root.img')]);
+  async adoptInitrd(release: string, which = 0): Promise<void> {
+    const dump = `dump /boot/initrd.img-${release} ${this.#path(initrdName(which))}`;
+    await runProcess('debugfs', ['-R', dump, this.#path(rootName(which))]);
   }
 
-  #arguments(socket: string, args: readonly string[]): string[] {
+  #arguments(socket: string, args: readonly string[], which: number): string[] {
     const disk = (name: string): string[] => [
       '-drive',
       `file=${this.#path(name)},format=raw,if=virtio,cache=unsafe`,
@@ -110,7 +135,7 @@ export class StockMachine {
     const append = [
       'console=ttyS0',
       'quiet',
-      'root=/dev/vda',
+      `root=/dev/vd${which === 0 ? 'a' : String.fromCharCode(98 + which)}`,
       'rw',
       'tsc=reliable',
       'i8042.noaux',
@@ -122,9 +147,12 @@ export class StockMachine {
       ...planAccelerator('tcg').flat(),
       ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
-      ...['-kernel', this.#debian.kernel, '-initrd', this.#path('initrd'), '-append', append.join(' ')],
-      ...disk('root.img'),
+      ...['-kernel', this.#debians[which]!.kernel, '-initrd', this.#path(initrdName(which))],
+      ...['-append', append.join(' ')],
+      ...disk(rootName(0)),
       ...disk('bank.img'),
+      ...this.#debians.slice(1).flatMap((_, index) => disk(rootName(index + 1))),
+      ...(this.#hasParking ? disk('parking.img') : []),
     ];
   }
 
@@ -143,6 +171,14 @@ export class StockMachine {
     return join(this.#directory, name);
   }
 }
+
+async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {
+  await writeFile(path, '');
+  await truncate(path, sizeBytes);
+}
+
+const rootName = (which: number): string => (which === 0 ? 'root.img' : `root${which}.img`);
+const initrdName = (which: number): string => (which === 0 ? 'initrd' : `initrd${which}`);
 
 async function connectLater(path: string): Promise<Socket> {
   for (let tries = 0; ; tries += 1) {
