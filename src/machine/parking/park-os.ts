@@ -10,11 +10,11 @@ import { askAlone } from '../image/alone.ts';
 import { explainImageFailure, markLog } from '../image/explain.ts';
 import { readImageFacts } from '../image/image-facts.ts';
 import { newId } from '../image/image-session.ts';
-import type { MountedDisk } from '../image/mounts.ts';
 import { holdPrograms } from './hold-programs.ts';
 import { openParking } from './parking-place.ts';
 import { type OwnParkPlan, planPark } from './plan-park.ts';
 import { planResume, type ResumePlan, requireResumable } from './plan-resume.ts';
+import { withoutShared } from './shared-filesystems.ts';
 import { findParked, listParked } from './slots.ts';
 
 /** What becomes of the machine when this OS is parked. */
@@ -124,54 +124,6 @@ function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan): AfterPark {
     },
     disks,
   };
-}
-
-/** Runs `action` while filesystems that other OSes have too are not mounted. Throws E_DISK_IN_USE. */
-function withoutShared<T>(
-  sys: Sys,
-  image: ImageSys,
-  shared: readonly MountedDisk[],
-  warnings: string[],
-  action: () => T,
-): T {
-  const unmounted: MountedDisk[] = [];
-  try {
-    for (const mount of shared.toReversed()) {
-      unmount(image, mount);
-      unmounted.unshift(mount);
-    }
-    return action();
-  } finally {
-    for (const mount of unmounted) {
-      try {
-        // What this kernel has cached of the disk may be older than the disk.
-        const device = sys.openBlockDevice(mount.disk.path, 'read');
-        device.dropCache();
-        device.close();
-        image.mount(
-          mount.source,
-          mount.mountPoint,
-          mount.type,
-          mount.options === '' ? 'defaults' : mount.options,
-        );
-      } catch (error) {
-        warnings.push(`${mount.mountPoint} could not be mounted again: ${(error as Error).message}`);
-      }
-    }
-  }
-}
-
-function unmount(image: ImageSys, { mountPoint }: MountedDisk): void {
-  try {
-    image.unmount(mountPoint);
-  } catch (cause) {
-    if (!(cause instanceof TorporError) || cause.facts.errno !== 'EBUSY') throw cause;
-    throw new TorporError('E_DISK_IN_USE', `${mountPoint} cannot be unmounted, and other OSes mount it too`, {
-      facts: { place: mountPoint },
-      hint: `end what uses it: \`fuser -vm ${mountPoint}\``,
-      cause,
-    });
-  }
 }
 
 /** The first thing that the OS does when it has come back. */

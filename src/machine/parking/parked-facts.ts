@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import type { FencedDisk } from '../../engine/image/watched-disks.ts';
 import { FENCE_KINDS } from '../../filesystem/disk-fence.ts';
 
 const count = z.int().min(0);
@@ -35,7 +34,6 @@ const schema = z.object({
 });
 
 export type ParkedFacts = z.infer<typeof schema>;
-export type ParkedDisk = Omit<FencedDisk, 'path'>;
 
 /** Throws RangeError when the text is none. */
 export function parseParkedFacts(text: string): ParkedFacts {
