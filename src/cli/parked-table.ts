@@ -6,10 +6,6 @@ import { print, printTable } from './output.ts';
 /** The OSes of a machine on which one runs and the others are images. */
 export function printStockStatus({ running, kernelRelease, parking }: StockStatus): void {
   print(`“${running}” (Linux ${kernelRelease}) has the whole machine`);
-  if (parking === null) {
-    print('it knows no parking area, so there is nothing to switch to: `torpor parking init DISK`');
-    return;
-  }
   const now = Date.now();
   const used = parking.slots.filter(({ state }) => state !== 'empty');
   print(`\n${parking.slots.length} slots of ${formatSize(parking.slotBytes)} on ${parking.device}`);

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { formatSize } from '../../base/units.ts';
 import { makeDisk, type RegisteredOs, Registry } from '../../machine/registry.ts';
-import { hasPlan, requireRoot } from '../../machine/this-os.ts';
+import { requireRoot, usesParking } from '../../machine/this-os.ts';
 import { openLinux } from '../../sys/linux.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { print, printJson, printTable } from '../output.ts';
@@ -80,7 +80,7 @@ function ls(): Command {
     .option('--json', 'print JSON')
     .action(async (options: { json?: boolean }) => {
       const sys = openLinux();
-      if (!hasPlan(sys)) return await listParkedOses(sys, options.json === true);
+      if (usesParking(sys)) return await listParkedOses(sys, options.json === true);
       const all = new Registry().list();
       if (options.json === true) return printJson(all);
       const rows = all.map((os) => [
@@ -103,7 +103,7 @@ async function listParkedOses(sys: Sys, json: boolean): Promise<void> {
   const { readStockStatus } = await import('../../machine/parking/parking-status.ts');
   const { openLinuxImage } = await import('../../sys/linux/image-sys.ts');
   const { running, kernelRelease, parking } = readStockStatus(sys, openLinuxImage());
-  const parked = (parking?.slots ?? []).filter(({ os }) => os !== '' && os !== running);
+  const parked = parking.slots.filter(({ os }) => os !== '' && os !== running);
   const all = [
     { os: running, state: 'running', since: null, kernelRelease, imageBytes: null },
     ...parked.map(({ os, state, since, kernelRelease: release, imageBytes }) => {

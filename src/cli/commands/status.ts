@@ -3,7 +3,7 @@ import { TorporError } from '../../base/errors.ts';
 import { formatSize } from '../../base/units.ts';
 import type { StockStatus } from '../../machine/parking/parking-status.ts';
 import { type BankView, type MachineStatus, readStatus } from '../../machine/status.ts';
-import { hasPlan, openSwitchboard, requireRoot } from '../../machine/this-os.ts';
+import { openSwitchboard, requireRoot, usesParking } from '../../machine/this-os.ts';
 import { openLinux } from '../../sys/linux.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { formatAge } from '../format-age.ts';
@@ -26,7 +26,7 @@ export function statusCommand(): Command {
           });
         }
         const sys = openLinux();
-        if (!hasPlan(sys)) {
+        if (usesParking(sys)) {
           requireRoot(sys);
           const { printStockStatus } = await import('../parked-table.ts');
           const stock = await readStock(sys);

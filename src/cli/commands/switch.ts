@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { withMachineLock } from '../../machine/lock.ts';
 import { isReference } from '../../machine/reference.ts';
 import { planSwitch } from '../../machine/switch-os.ts';
-import { hasPlan, openSwitchboard } from '../../machine/this-os.ts';
+import { openSwitchboard, usesParking } from '../../machine/this-os.ts';
 import { switchTo } from '../../machine/travel.ts';
 import { openLinux } from '../../sys/linux.ts';
 import { addBankOptions, type BankOptions } from '../bank-options.ts';
@@ -30,7 +30,7 @@ export function switchCommand(): Command {
     .option('--dry-run', 'check everything, change nothing')
     .option('--json', 'print JSON')
     .action(async (name: string, options: Options) => {
-      if (!hasPlan(openLinux())) {
+      if (usesParking(openLinux())) {
         const { switchToParked } = await import('../parking-commands.ts');
         return await switchToParked(name, options);
       }

@@ -5,8 +5,9 @@ import { readParkingArea } from '../../engine/image/parking-area.ts';
 import { FakeSys } from '../../sys/fake.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
 import { stageOnDisk } from '../image/staging-place.ts';
+import { PARKING_FILE } from '../this-os.ts';
 import { makeParking } from './make-parking.ts';
-import { PARKING_FILE, readParkingSettings } from './parking-place.ts';
+import { readParkingSettings } from './parking-place.ts';
 
 const DISK = { kernelName: 'vdc', path: '/dev/vdc' };
 const WISH = { slots: 2, force: false };

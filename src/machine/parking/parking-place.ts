@@ -8,9 +8,7 @@ import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { type FoundDisk, findDisk } from '../disks.ts';
 import { findNamedDisk, nameDisk } from '../image/disk-name.ts';
-
-/** Where this OS parks; the initramfs has a copy. */
-export const PARKING_FILE = '/etc/torpor/parking.json';
+import { PARKING_FILE } from '../this-os.ts';
 
 const schema = z.strictObject({
   version: z.literal(1),

@@ -1,8 +1,7 @@
-import { hostname } from 'node:os';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import { openParking, readParkingSettings } from './parking-place.ts';
+import { openParking } from './parking-place.ts';
 import { checkDisks } from './plan-resume.ts';
 import { readSlots } from './slots.ts';
 
@@ -25,20 +24,16 @@ export interface StockStatus {
   readonly engine: 'image';
   readonly running: string;
   readonly kernelRelease: string;
-  /** Null when this OS knows no parking area. */
   readonly parking: {
     readonly device: string;
     readonly slotBytes: number;
     readonly slots: readonly ParkedStatus[];
-  } | null;
+  };
 }
 
-/** The state of a machine without a memory plan. Throws what openParking() throws. */
+/** The state of a machine on which OSes take turns. Throws what openParking() throws. */
 export function readStockStatus(sys: Sys, image: ImageSys): StockStatus {
-  const kernelRelease = sys.kernelRelease();
-  const settings = readParkingSettings(sys);
-  if (settings === null) return { engine: 'image', running: hostname(), kernelRelease, parking: null };
-  const { area } = openParking(sys, image);
+  const { settings, area } = openParking(sys, image);
   const slots = readSlots(image, area).map((content): ParkedStatus => {
     const { slot, state } = content;
     const nothing = {
@@ -67,5 +62,5 @@ export function readStockStatus(sys: Sys, image: ImageSys): StockStatus {
   });
   const { device, head } = area;
   const parking = { device, slotBytes: head.slotPages * PAGE_BYTES, slots };
-  return { engine: 'image', running: settings.os, kernelRelease, parking };
+  return { engine: 'image', running: settings.os, kernelRelease: sys.kernelRelease(), parking };
 }

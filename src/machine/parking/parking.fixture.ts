@@ -5,7 +5,7 @@ import { formatParkingArea } from '../../engine/image/parking-area.ts';
 import { FakeSys } from '../../sys/fake.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
 import { answerAlone } from '../image/alone.ts';
-import { PARKING_FILE } from './parking-place.ts';
+import { PARKING_FILE } from '../this-os.ts';
 
 export const AREA = '/dev/vdc';
 export const MEMORIES = {

@@ -172,7 +172,7 @@ test('a disk that changes after it was looked at is found before the jump, and t
   assert.deepEqual(parkedOn(image), ['debian12'], 'what runs is not parked');
   const { parking } = readStockStatus(sys, image);
   assert.deepEqual(
-    parking?.slots.map(({ os, state }) => [os, state]),
+    parking.slots.map(({ os, state }) => [os, state]),
     [
       ['debian12', 'stale'],
       ['', 'empty'],
