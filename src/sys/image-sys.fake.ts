@@ -6,6 +6,13 @@ import type { AloneResult, Extent, ImageSys, SnapshotDevice, SnapshotMode } from
 /** What stands for a jump into another system: a call that does not return. */
 export class JumpedAway extends Error {}
 
+/** What the real one calls these in its errors. */
+const KERNEL_NAMES: Readonly<Record<string, string>> = {
+  freeze: 'SNAPSHOT_FREEZE',
+  createImage: 'SNAPSHOT_CREATE_IMAGE',
+  atomicRestore: 'SNAPSHOT_ATOMIC_RESTORE',
+};
+
 /** A kernel's image engine in memory for unit tests. */
 export class FakeImageSys implements ImageSys {
   readonly disks = new Map<string, FakeDisk>();
@@ -22,6 +29,10 @@ export class FakeImageSys implements ImageSys {
   /** Called when the machine is left: right before the jump, or instead of turning it off. */
   onLeave: () => void = () => {};
   readonly files = new Map<string, Extent[]>();
+  /** What the kernel log was told. */
+  readonly log: string[] = [];
+  /** Free memory, for one question after the other; the last answer stays. */
+  readonly free: number[] = [2 ** 40];
   onAlone: (args: readonly string[], input: string) => AloneResult = () => ({ output: '', failure: null });
 
   addDisk(path: string, content: Uint8Array): FakeDisk {
@@ -90,6 +101,15 @@ export class FakeImageSys implements ImageSys {
   sync(): void {
     this.#call('sync');
   }
+  dropCaches(): void {
+    this.#call('dropCaches');
+  }
+  freeBytes(): number {
+    return this.free.length > 1 ? this.free.shift()! : this.free[0]!;
+  }
+  logLine(text: string): void {
+    this.log.push(text);
+  }
   mount(_source: string, place: string): void {
     this.#call(`mount ${place}`);
   }
@@ -123,7 +143,8 @@ export class FakeImageSys implements ImageSys {
     if (errno !== undefined) throw this.#failure(name, errno);
   }
 
-  #failure(call: string, errno: string): TorporError {
+  #failure(name: string, errno: string): TorporError {
+    const call = KERNEL_NAMES[name] ?? name;
     const facts = { call, path: '/dev/snapshot', errno };
     return new TorporError('E_SYSCALL', `${call} failed: ${errno}`, { facts });
   }

@@ -67,6 +67,12 @@ export interface ImageSys {
   thawFilesystem(mountPoint: string): void;
   /** `sync(2)` */
   sync(): void;
+  /** Takes back memory that only holds what disks hold too (drop_caches of proc_sys_vm(5)). */
+  dropCaches(): void;
+  /** Bytes of memory that are free now, without anything being taken back for them. */
+  freeBytes(): number;
+  /** A line of the kernel log: it is seen on the console, and survives in memory, when nothing else runs. Never fails. */
+  logLine(text: string): void;
   mount(source: string, place: string, type: string, options: string): void;
   unmount(place: string): void;
   /** Turns the machine off or starts it anew at once, without ending anything. Returns only by throwing. */

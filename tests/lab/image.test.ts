@@ -46,22 +46,21 @@ for (const kind of ['stock12', 'stock13'] as const) {
       const spoil =
         'echo after > /root/note; rm /root/blob; head -c 20000000 /dev/urandom > /root/other; sync';
       await run(spoil);
-      const back = machine.again(snapshot.id);
-      machine.begin('torpor restore stock@one');
-      assert.match((await back).output, /"outcome": "restored"/);
+      const back = await machine.replaceBy(snapshot.id, 'torpor restore stock@one');
+      assert.match(back.output, /"outcome": "restored"/);
       const restored = readState(await machine.run(STATE), 'before', 'same');
       assert.equal(restored.nonce, start.nonce);
       assert.ok(restored.count < on.count + 300, 'the count is that of the snapshot');
 
       await run('sh /opt/torpor/boot/install');
       const release = await run('uname -r');
+      const [initrd = ''] = (await run(`sha256sum /boot/initrd.img-${release}`)).split(' ');
       await run(spoil);
       await run('torpor restore stock@one --at-boot');
       await machine.cut();
-      await machine.adoptInitrd(release);
-      const atBoot = machine.again(snapshot.id);
-      await machine.powerOn();
-      assert.match((await atBoot).output, /"outcome": "restored"/);
+      await machine.adoptInitrd(release, initrd);
+      const atBoot = await machine.powerOnInto(snapshot.id);
+      assert.match(atBoot.output, /"outcome": "restored"/);
       assert.equal(readState(await machine.run(STATE), 'before', 'same').nonce, start.nonce);
     } finally {
       await machine.cut();

@@ -43,9 +43,9 @@ test('Debian 12 and Debian 13 take turns', { skip, timeout: 120 * 60_000 }, asyn
   const left: string[] = [];
   /** Leaves the OS for the other, which answers to the command that it left with. */
   const switchTo = async (to: 0 | 1): Promise<SwitchReport> => {
-    const arrival = machine.again(left[to]!);
-    left[1 - to] = machine.begin(`torpor switch ${NAMES[to]} --json`).id;
-    const { status, output } = await arrival;
+    const leaving = machine.begin(`torpor switch ${NAMES[to]} --json`);
+    const { status, output } = await machine.arrive(left[to]!, leaving.result);
+    left[1 - to] = leaving.id;
     assert.equal(status, 0, output);
     const report = JSON.parse(output) as SwitchReport;
     t.diagnostic(output.replaceAll(/\s+/g, ' '));
@@ -105,12 +105,11 @@ test('Debian 12 and Debian 13 take turns', { skip, timeout: 120 * 60_000 }, asyn
     // What is parked goes on at the start of the machine.
     const release = await run('uname -r');
     await run('sh /opt/torpor/boot/install');
+    const [initrd = ''] = (await run(`sha256sum /boot/initrd.img-${release}`)).split(' ');
     const parked = machine.begin('torpor park --json');
     await machine.off();
-    await machine.adoptInitrd(release, 1);
-    const back = machine.again(parked.id);
-    await machine.powerOn([], 1);
-    assert.equal((await back).status, 0);
+    await machine.adoptInitrd(release, initrd, 1);
+    assert.equal((await machine.powerOnInto(parked.id, 1)).status, 0);
     assert.equal((await look()).nonce, witnesses[1].nonce);
   } finally {
     await machine.cut();

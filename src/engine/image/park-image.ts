@@ -65,6 +65,8 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
     }
   };
   area.discard();
+  // Otherwise the image has once more what is on the disks.
+  sys.dropCaches();
   rehearse(sys, plan, area, buffer);
   sys.lockMemory();
   const snapshot = openClosable(sys);
@@ -81,6 +83,7 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
         }
         leave(sys, plan, snapshot);
       }
+      sys.logLine(`“${plan.reference}” goes on`);
       for (const name of ['image', 'stream', 'complete'] as const) delete stagesMs[name];
     } finally {
       // SAFETY: before its filesystems can be written to again this system is parked no longer.
@@ -118,11 +121,12 @@ function store(
 }
 
 /** Hands the machine on. Returns only by throwing. */
-function leave(sys: ImageSys, { after }: ParkPlan, snapshot: SnapshotDevice): never {
+function leave(sys: ImageSys, { after, reference }: ParkPlan, snapshot: SnapshotDevice): never {
   if (after.kind !== 'resume') {
     sys.endMachine(after.kind);
     throw new Error('the machine goes on');
   }
+  sys.logLine(`“${reference}” is parked; ${after.os} goes on`);
   // The kernel has one image at a time. Programs are held, filesystems frozen.
   snapshot.close();
   checkFences(sys, after.os, after.disks);

@@ -1,5 +1,5 @@
 import { TorporError } from '../../base/errors.ts';
-import { PAGE_BYTES } from '../../base/units.ts';
+import { formatSize, MIB, PAGE_BYTES } from '../../base/units.ts';
 import type { BlockDevice } from '../../sys/block-device.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import { loadImage } from './load-image.ts';
@@ -9,6 +9,9 @@ import { checkSection, readStagedIndex, visitSection } from './section-reader.ts
 import { CHUNK_BYTES, CHUNK_PAGES, StagingArea, type StagingPlace } from './staging-area.ts';
 import type { Section } from './staging-layout.ts';
 import { freezeFilesystems, type OwnDisk } from './take-image.ts';
+
+/** What the kernel allocates for the jump itself, and for its devices while they stop; without any help then. */
+const JUMP_BYTES = 16 * MIB;
 
 export interface RestoreImagePlan {
   readonly staging: StagingPlace;
@@ -25,7 +28,9 @@ export interface RestoreImagePlan {
 /**
  * Replaces this system by the one in the staging area: hands the image to the kernel, writes the disks,
  * and jumps. Returns only by throwing; the system that comes back returns from takeImage(). Until the
- * first disk is written this system is as it was. Throws E_STAGING, E_SYSCALL, E_DISK_MISSING, and
+ * first disk is written this system is as it was. The kernel log says what is done, for whoever looks at the
+ * console or into the memory of one that does not come back. Throws E_STAGING, E_SYSCALL, E_DISK_MISSING,
+ * E_IMAGE_MEMORY, and
  * E_RESTORE_UNFINISHED when disks were written: then the machine has to be started again, and the
  * restore is repeated before anything is mounted.
  */
@@ -47,11 +52,17 @@ export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
       checkSection(area, section, visitSection(area, section, buffer));
       return { section, device: openDisk(sys, plan.disks, section), runs: readStagedIndex(area, section) };
     });
+  const log = (what: string): void => sys.logLine(`restore of ${header.reference}: ${what}`);
   sys.lockMemory();
+  // The kernel takes memory for the image without waiting for any (prepare_image(), GFP_ATOMIC).
+  sys.dropCaches();
   const snapshot = sys.openSnapshotDevice('restore');
   let isChanged = header.state === 'begun';
   try {
+    log(`loading ${formatSize(image.dataPages * PAGE_BYTES)}`);
     loadImage(snapshot, area, image, buffer, plan.dialect ?? null);
+    requireMemory(sys, header.reference);
+    log('freezing this system');
     snapshot.freeze();
     const thaw = freezeFilesystems(sys, plan.filesystems);
     try {
@@ -59,10 +70,15 @@ export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
       // the kernel that has them mounted is gone after the jump.
       isChanged = disks.length > 0;
       if (isChanged) area.markBegun(header);
-      for (const disk of disks) writeDisk(area, disk, buffer);
+      for (const disk of disks) {
+        log(`writing ${disk.section.name}`);
+        writeDisk(area, disk, buffer);
+      }
+      log('jumping');
       snapshot.atomicRestore();
       throw new Error('the kernel returned from a restore');
     } catch (error) {
+      log(`failed: ${String(error)}`);
       // SAFETY: with disks that are another system's this one must not write to them.
       if (!isChanged) thaw();
       throw error;
@@ -80,6 +96,20 @@ export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
       },
     );
   }
+}
+
+/** Throws E_IMAGE_MEMORY: without that memory the kernel would refuse the jump when the disks are written. */
+function requireMemory(sys: ImageSys, reference: string): void {
+  const freeBytes = sys.freeBytes();
+  if (freeBytes >= JUMP_BYTES) return;
+  throw new TorporError(
+    'E_IMAGE_MEMORY',
+    `with ${reference} in memory ${formatSize(freeBytes)} are free, and ${formatSize(JUMP_BYTES)} are needed for the jump`,
+    {
+      facts: { reference, freeBytes, neededBytes: JUMP_BYTES },
+      hint: 'end programs, or restore it at the next start with --at-boot',
+    },
+  );
 }
 
 interface StagedDisk {

@@ -120,6 +120,11 @@ export class StagingArea {
     this.sync();
   }
 
+  /** Forgets what the kernel's cache has of the device. */
+  dropCache(): void {
+    this.#device.dropCache();
+  }
+
   /** Nothing in it counts any more. */
   discard(): void {
     this.writeAny(0, new Uint8Array(PAGE_BYTES));

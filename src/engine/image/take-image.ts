@@ -4,6 +4,7 @@ import { usedPagesOfExt4 } from '../../filesystem/ext4/used-pages.ts';
 import type { BlockDevice } from '../../sys/block-device.ts';
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
 import { alignedReader } from './aligned-reader.ts';
+import { copyPages } from './copy-pages.ts';
 import { PageRuns } from './page-runs.ts';
 import { SectionWriter } from './section-writer.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, StagingArea, type StagingPlace } from './staging-area.ts';
@@ -66,6 +67,8 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
     for (const name of ['image', 'stream', 'disks', 'complete'] as const) delete stagesMs[name];
   };
   area.discard();
+  // Otherwise the image has once more what is on the disks, and the kernel takes it back while all stands still.
+  sys.dropCaches();
   rehearse(disks, area, buffer, small);
   sys.lockMemory();
   const snapshot = sys.openSnapshotDevice('take');
@@ -77,6 +80,11 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
     const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
     try {
       outcome = stage('image', () => snapshot.createImage());
+      if (outcome === 'restored') {
+        sys.logLine(`this system is back from ${plan.reference}`);
+        // SAFETY: what the cache has of this disk is from before; the bank and its filesystem have changed since.
+        area.dropCache();
+      }
       if (outcome === 'taken') {
         try {
           const image = stage('stream', () => saveStream(snapshot, area, buffer));
@@ -121,9 +129,8 @@ function rehearse(
   small: Uint8Array,
 ): void {
   for (const { device } of disks) {
-    const runs = new PageRuns();
     const length = Math.min(CHUNK_PAGES, Math.floor(device.sizeBytes / PAGE_BYTES));
-    copyPages(device, 0, length, buffer, runs, () => {});
+    copyPages(device, [{ start: 0, end: length }], buffer, new PageRuns(), () => {});
     usedPagesOfExt4(alignedReader(device, small))?.[Symbol.iterator]().next();
   }
   const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
@@ -189,12 +196,7 @@ function saveDisks(
     const used = usedPagesOfExt4(alignedReader(device, small)) ?? [
       { start: 0, end: Math.ceil(sizeBytes / PAGE_BYTES) },
     ];
-    for (const { start, end } of used) {
-      for (let page = start; page < end; page += CHUNK_PAGES) {
-        const count = Math.min(CHUNK_PAGES, end - page);
-        copyPages(device, page, count, buffer, runs, (bytes) => writer.append(bytes));
-      }
-    }
+    copyPages(device, used, buffer, runs, (bytes) => writer.append(bytes));
     const section = writer.finish({ kind: 'disk', name, sizeBytes }, runs, buffer);
     next = section.firstPage + section.dataPages + section.indexPages;
     return section;
@@ -210,30 +212,3 @@ export function saveFacts(facts: string, area: StagingArea, before: Section, buf
   writer.append(buffer.subarray(0, alignUp(text.length, PAGE_BYTES)));
   return writer.finish({ kind: 'facts', name: '', sizeBytes: text.length }, null, buffer);
 }
-
-/** Reads pages of a disk, notes them in `runs`, and appends those that are not all zero. */
-function copyPages(
-  device: BlockDevice,
-  firstPage: number,
-  count: number,
-  buffer: Uint8Array,
-  runs: PageRuns,
-  append: (bytes: Uint8Array) => void,
-): void {
-  const offset = firstPage * PAGE_BYTES;
-  const there = Math.min(count * PAGE_BYTES, device.sizeBytes - offset);
-  device.read(offset, buffer.subarray(0, there));
-  buffer.fill(0, there, count * PAGE_BYTES);
-  let kept = 0;
-  for (let page = 0; page < count; page += 1) {
-    const at = page * PAGE_BYTES;
-    const isZero = ZERO_PAGE.equals(buffer.subarray(at, at + PAGE_BYTES));
-    runs.add(firstPage + page, 1, isZero);
-    if (isZero) continue;
-    if (kept !== page) buffer.copyWithin(kept * PAGE_BYTES, at, at + PAGE_BYTES);
-    kept += 1;
-  }
-  if (kept > 0) append(buffer.subarray(0, kept * PAGE_BYTES));
-}
-
-const ZERO_PAGE = Buffer.alloc(PAGE_BYTES);

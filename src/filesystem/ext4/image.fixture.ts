@@ -33,18 +33,22 @@ export function makeExt4(
   }
 }
 
-/** Block numbers that debugfs calls used. */
+/** Block numbers from 1 on that debugfs calls used; it has no name for block 0. */
 export function usedBlocksOf(image: Uint8Array, blocks: number): Set<number> {
   const root = mkdtempSync(join(tmpdir(), 'torpor-ext4-'));
   try {
     const path = join(root, 'image');
     writeFileSync(path, image);
-    const text = execFileSync(DEBUGFS, ['-R', `testb 0 ${blocks}`, path], {
+    const text = execFileSync(DEBUGFS, ['-R', `testb 1 ${blocks - 1}`, path], {
       encoding: 'utf8',
       maxBuffer: 64 * 2 ** 20,
       stdio: ['ignore', 'pipe', 'ignore'],
     });
-    return new Set([...text.matchAll(/^Block (\d+) marked in use$/gm)].map(([, block]) => Number(block)));
+    const used = new Set(
+      [...text.matchAll(/^Block (\d+) marked in use$/gm)].map(([, block]) => Number(block)),
+    );
+    if (used.size === 0) throw new Error('debugfs said nothing of any block');
+    return used;
   } finally {
     rmSync(root, { recursive: true });
   }

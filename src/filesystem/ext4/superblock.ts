@@ -26,6 +26,7 @@ export const SUPERBLOCK = defineStruct('ext4_super_block', SUPERBLOCK_BYTES, {
   compat: u32(0x5c),
   incompat: u32(0x60),
   roCompat: u32(0x64),
+  reservedGdtBlocks: u16(0xce),
   journalInode: u32(0xe0),
   descriptorSize: u16(0xfe),
   blocksHigh: u32(0x150),

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { BLOCK_UNINIT, readGroupDescriptor } from './group-descriptor.ts';
 import { diskOf, HAS_E2FSPROGS, makeExt4, usedBlocksOf } from './image.fixture.ts';
 import { decodeSuperblock, readExt4Layout, SUPERBLOCK, SUPERBLOCK_BYTES } from './superblock.ts';
 import { usedPagesOfExt4 } from './used-pages.ts';
 
 const skip = HAS_E2FSPROGS ? false : 'e2fsprogs are not installed';
 const SUPER = 1024;
+const ascending = (a: number, b: number): number => a - b;
 
 for (const [what, sizeKib, options] of [
   ['blocks of 4 KiB', 64 * 1024, ['-b', '4096']],
@@ -35,6 +37,41 @@ for (const [what, sizeKib, options] of [
     assert.ok(pages.size < 0.9 * total, `${pages.size} of ${total} pages`);
   });
 }
+
+for (const [what, sizeKib, options] of [
+  ['with blocks of 4 KiB', 96 * 1024, ['-b', '4096', '-g', '4096']],
+  ['with blocks of 1 KiB', 64 * 1024, ['-b', '1024']],
+  ['with their own tables', 64 * 1024, ['-b', '1024', '-O', '^flex_bg']],
+  ['with superblocks in every group', 64 * 1024, ['-b', '1024', '-O', '^sparse_super,^resize_inode']],
+] as const) {
+  test(`ext4 groups, ${what}, that have no bitmap yet are as free as they are`, { skip }, () => {
+    const image = makeExt4(sizeKib, options);
+    const layout = readExt4Layout(diskOf(image))!;
+    const uninit = Array.from({ length: layout.groups }, (_, group) => group).filter(
+      (group) => (readGroupDescriptor(diskOf(image), layout, group)!.flags & BLOCK_UNINIT) !== 0,
+    );
+    assert.ok(uninit.length > 0, 'there is none');
+    const expected = new Set<number>([0]);
+    for (const block of usedBlocksOf(image, layout.blocks))
+      expected.add(Math.floor((block * layout.blockBytes) / 4096));
+    const pages = new Set<number>();
+    for (const { start, end } of usedPagesOfExt4(diskOf(image))!)
+      for (let page = start; page < end; page += 1) pages.add(page);
+    assert.deepEqual([...pages].toSorted(ascending), [...expected].toSorted(ascending));
+  });
+}
+
+test('a group without a bitmap whose count does not agree is used whole', { skip }, () => {
+  const image = makeExt4(96 * 1024, ['-b', '4096', '-g', '4096']);
+  const layout = readExt4Layout(diskOf(image))!;
+  const group = Array.from({ length: layout.groups }, (_, index) => index).find(
+    (index) => (readGroupDescriptor(diskOf(image), layout, index)!.flags & BLOCK_UNINIT) !== 0,
+  )!;
+  const at = layout.blockBytes + group * layout.descriptorBytes;
+  image[at + 0x0c]! ^= 1;
+  const [start, end] = [group * layout.blocksPerGroup, (group + 1) * layout.blocksPerGroup];
+  assert.ok([...usedPagesOfExt4(diskOf(image))!].some((range) => range.start <= start && range.end >= end));
+});
 
 test('what lies behind the filesystem is used', { skip }, () => {
   const image = makeExt4(16 * 1024, ['-b', '4096']);

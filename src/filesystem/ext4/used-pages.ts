@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from '../../base/units.ts';
 import { BLOCK_UNINIT, readGroupDescriptor } from './group-descriptor.ts';
 import { type DiskReader, type Ext4Layout, readExt4Layout } from './superblock.ts';
+import { makeUninitBitmap } from './uninit-bitmap.ts';
 
 /** Pages of 4096 bytes of a disk, half-open. */
 export interface PageRange {
@@ -56,11 +57,14 @@ function* usedBytes(
 function usedBlocks(disk: DiskReader, layout: Ext4Layout, group: number, count: number): PageRange[] {
   const whole = [{ start: 0, end: count }];
   const descriptor = readGroupDescriptor(disk, layout, group);
-  if (descriptor === null || (descriptor.flags & BLOCK_UNINIT) !== 0) return whole;
-  const { blockBitmap, freeBlocks } = descriptor;
+  if (descriptor === null) return whole;
+  const { blockBitmap, freeBlocks, flags } = descriptor;
   if (blockBitmap < layout.firstDataBlock || blockBitmap >= layout.blocks) return whole;
-  const bitmap = new Uint8Array(layout.blockBytes);
-  disk.read(blockBitmap * layout.blockBytes, bitmap);
+  const bitmap =
+    (flags & BLOCK_UNINIT) !== 0
+      ? makeUninitBitmap(layout, group, descriptor)
+      : readBitmap(disk, layout, blockBitmap);
+  if (bitmap === null) return whole;
   const runs: PageRange[] = [];
   let used = 0;
   let start = -1;
@@ -73,4 +77,10 @@ function usedBlocks(disk: DiskReader, layout: Ext4Layout, group: number, count: 
     start = -1;
   }
   return count - used === freeBlocks ? runs : whole;
+}
+
+function readBitmap(disk: DiskReader, { blockBytes }: Ext4Layout, block: number): Uint8Array {
+  const bitmap = new Uint8Array(blockBytes);
+  disk.read(block * blockBytes, bitmap);
+  return bitmap;
 }

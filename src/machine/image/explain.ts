@@ -48,7 +48,7 @@ export function explainImageFailure(sys: Sys, cause: unknown, mark: string): unk
           : 'too little memory is free to load the image',
         {
           facts,
-          hint: 'end programs or drop caches until more than half of the memory is free, then try again',
+          hint: 'end programs until more than half of the memory is free, then try again',
           cause,
         },
       );

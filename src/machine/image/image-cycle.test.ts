@@ -77,6 +77,7 @@ for (const [taken, loader] of [
     const outside = sys.disks.get(AREA)!.bytes.slice(0, 8 * PAGE_BYTES);
     assert.equal(takeImage(sys, PLAN).outcome, 'taken');
     assert.deepEqual(sys.calls, [
+      'dropCaches',
       'open',
       'freeze',
       'freeze /srv',

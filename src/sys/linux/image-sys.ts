@@ -9,6 +9,7 @@ import {
   openSync,
   readFileSync,
   rmdirSync,
+  writeSync,
 } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
@@ -67,6 +68,18 @@ export function openLinuxImage(): ImageSys {
     sync: () => {
       syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
     },
+    dropCaches() {
+      syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
+      writeSpecial('/proc/sys/vm/drop_caches', '3');
+    },
+    freeBytes: () => Number(/^MemFree:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) * 1024,
+    logLine(text) {
+      try {
+        writeSpecial('/dev/kmsg', `<5>torpor: ${text}\n`);
+      } catch {
+        // Nothing depends on it.
+      }
+    },
     mount(source, place, type, options) {
       run('mount', place, ['-t', type, '-o', options, source, place]);
     },
@@ -116,6 +129,16 @@ function lockMemory(): void {
     if (syscall(SYSTEM_CALL.mlock2, from, to - from, MLOCK_ONFAULT, 0, 0, 0) < 0)
       throw failure('mlock2', '', lastErrno());
   }
+}
+
+function writeSpecial(path: string, text: string): void {
+  withFile('open', path, constants.O_WRONLY, (fd) => {
+    try {
+      writeSync(fd, text);
+    } catch (cause) {
+      throw failure('write', path, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
+    }
+  });
 }
 
 function filesystemIoctl(name: string, request: number, place: string): void {

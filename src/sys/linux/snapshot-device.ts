@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readvSync, writeSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice, SnapshotMode } from '../image-sys.ts';
@@ -6,6 +6,8 @@ import { allocate, lastErrno, syscall } from '../native.ts';
 import { SYSTEM_CALL } from './call.ts';
 
 const PATH = '/dev/snapshot';
+/** Below IOV_MAX (include/uapi/linux/uio.h). */
+const MAX_PIECES = 256;
 
 /** include/linux/suspend_ioctls.h, include/uapi/linux/suspend_ioctls.h (6.12): magic '3'. */
 const IOCTL = {
@@ -41,14 +43,15 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
     read(into) {
       let done = 0;
       while (done < into.length) {
-        const count = attempt('read', () => readSync(fd, into, done, into.length - done, null));
+        const count = attempt('read', () => readvSync(fd, splitPages(into.subarray(done))));
         if (count === 0) break;
         done += count;
       }
       return done;
     },
     write(bytes) {
-      // One page at a time is all that the kernel takes of a larger write.
+      // One page at a time is all that the kernel takes of a larger write. Not writev(2): after a page that it
+      // refuses the kernel must not be given another, and writev hides the refusal until the next call.
       for (let done = 0; done < bytes.length; ) {
         const count = attempt('write', () => writeSync(fd, bytes, done, bytes.length - done, null));
         if (count === 0) throw failure('write', 'ENOSPC');
@@ -63,6 +66,14 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
       isOpen = false;
     },
   };
+}
+
+/** One page is all that the kernel gives at a time (snapshot_read()), but it does so for each piece of a readv(2). */
+function splitPages(bytes: Uint8Array): Uint8Array[] {
+  const pages = Math.min(MAX_PIECES, Math.ceil(bytes.length / PAGE_BYTES));
+  return Array.from({ length: pages }, (_, page) =>
+    bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES),
+  );
 }
 
 function attempt<T>(call: string, action: () => T): T {

@@ -1,18 +1,30 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { constants, copyFileSync, createWriteStream, mkdirSync } from 'node:fs';
+import {
+  constants,
+  copyFileSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { truncate, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hashFile } from '../../../lab/build/cache.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
 import { planAccelerator } from '../../../lab/machine/qemu-arguments.ts';
+import { openQmp } from '../../../lab/machine/qmp.ts';
 import { makeBankDisk } from '../../../lab/rootfs/disk-image.ts';
 import { GIB } from '../../../src/base/units.ts';
 import type { StockDebian } from './debian-stock.ts';
 
 const MEMORY = '768M';
 const START_MS = 15 * 60_000;
+const CONSOLE_TAIL = 6000;
 
 /** What a script came to. */
 export interface ScriptResult {
@@ -104,9 +116,55 @@ export class StockMachine {
     return { id, result };
   }
 
-  /** Waits until an earlier script answers for another time. */
+  /** Waits until an earlier script answers for another time. Throws what the machine says of itself when it does not. */
   async again(id: string, timeoutMs = 15 * 60_000): Promise<ScriptResult> {
-    return await withDeadline(this.#awaitAnswer(id), timeoutMs, `nobody came back to script ${id}`);
+    try {
+      return await withDeadline(this.#awaitAnswer(id), timeoutMs, `nobody came back to script ${id}`);
+    } catch (cause) {
+      throw new Error(`nobody came back to script ${id}\n${await this.examine()}`, { cause });
+    }
+  }
+
+  /** Starts a script that replaces the system, and waits for the one that comes back to an earlier script. */
+  async replaceBy(id: string, script: string): Promise<ScriptResult> {
+    return await this.arrive(id, this.begin(script).result);
+  }
+
+  /** Waits for the system that comes back to an earlier script; throws when the script that leaves for it ends. */
+  async arrive(id: string, leaving: Promise<ScriptResult>): Promise<ScriptResult> {
+    const back = this.again(id);
+    back.catch(() => {});
+    const refused = leaving.then(({ status, output }) => {
+      throw new Error(`the script that leaves ended with ${status}: ${output}`);
+    });
+    // It ends one day, when somebody has come back to it.
+    refused.catch(() => {});
+    return await Promise.race([back, refused]);
+  }
+
+  /** Starts the machine into a restore that waits, and waits for the system that comes back to an earlier script. */
+  async powerOnInto(id: string, which = 0): Promise<ScriptResult> {
+    const back = this.again(id);
+    back.catch(() => {});
+    const anew = this.#awaitAnswer('up').then(() => {
+      throw new Error('the machine started anew instead of being restored');
+    });
+    anew.catch(() => {});
+    await this.powerOn([], which);
+    return await Promise.race([back, anew]);
+  }
+
+  /** The end of the console, and twice the registers of all processors. */
+  async examine(): Promise<string> {
+    const said = readFileSync(this.#path('console.txt'), 'latin1').slice(-CONSOLE_TAIL);
+    try {
+      const qmp = await openQmp(this.#path('qmp.sock'));
+      const registers = [await qmp.monitor('info registers -a'), await qmp.monitor('info registers -a')];
+      qmp.close();
+      return [said, ...registers].join('\n');
+    } catch (error) {
+      return `${said}\n${error}`;
+    }
   }
 
   /** Pulls the plug. */
@@ -121,10 +179,23 @@ export class StockMachine {
     await ended;
   }
 
-  /** Takes over the initramfs that the system has made for itself; the machine must be off. */
-  async adoptInitrd(release: string, which = 0): Promise<void> {
-    const dump = `dump /boot/initrd.img-${release} ${this.#path(initrdName(which))}`;
-    await runProcess('debugfs', ['-R', dump, this.#path(rootName(which))]);
+  /**
+   * Takes over the initramfs that the system has made for itself, as a boot loader does: without replaying the
+   * journal of a system that lost its power. The machine must be off. Throws when it is not the one with that digest.
+   */
+  async adoptInitrd(release: string, sha256: string, which = 0): Promise<void> {
+    const found = this.#path('initrd.found');
+    rmSync(found, { force: true });
+    // debugfs says what fails, and ends with 0.
+    await runProcess('debugfs', [
+      '-R',
+      `dump /boot/initrd.img-${release} ${found}`,
+      this.#path(rootName(which)),
+    ]);
+    const digest = existsSync(found) ? await hashFile(found) : null;
+    if (digest !== sha256)
+      throw new Error(`the initramfs of the disk is ${digest}, and it was made as ${sha256}`);
+    renameSync(found, this.#path(initrdName(which)));
   }
 
   #arguments(socket: string, args: readonly string[], which: number): string[] {
@@ -134,7 +205,8 @@ export class StockMachine {
     ];
     const append = [
       'console=ttyS0',
-      'quiet',
+      // What Torpor says of a restore, and not what the kernel says of everything.
+      'loglevel=6',
       `root=/dev/vd${which === 0 ? 'a' : String.fromCharCode(98 + which)}`,
       'rw',
       'tsc=reliable',
@@ -147,6 +219,7 @@ export class StockMachine {
       ...planAccelerator('tcg').flat(),
       ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
+      ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
       ...['-kernel', this.#debians[which]!.kernel, '-initrd', this.#path(initrdName(which))],
       ...['-append', append.join(' ')],
       ...disk(rootName(0)),
@@ -200,6 +273,8 @@ async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): P
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(what)), ms);
+    // The machine itself keeps this process alive.
+    timer.unref();
   });
   try {
     return await Promise.race([promise, late]);

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import type { ScriptResult } from './stock-machine.ts';
 
 /** Has the witness say its nonce, its count in memory, and the counts on the disk. */
-export const STATE = `read -r nonce count intact </run/witness
-echo "$nonce $count $intact $(tail -1 /var/witness.log) $(sqlite3 /var/witness.db 'select max(n) from counts')" \\
-  "$(sqlite3 /var/witness.db 'pragma integrity_check') $(cat /root/note) $(md5sum -c --quiet /root/blob.md5 >/dev/null 2>&1 && echo same || echo other)"`;
+export const STATE = `db() { sqlite3 -cmd '.timeout 20000' /var/witness.db "$1"; }
+read -r nonce count intact </run/witness
+echo "$nonce $count $intact $(tail -1 /var/witness.log) $(db 'select max(n) from counts')" \\
+  "$(db 'pragma integrity_check') $(cat /root/note) $(md5sum -c --quiet /root/blob.md5 >/dev/null 2>&1 && echo same || echo other)"`;
 
 /** Starts the witness and waits for its first words. */
 export const START_WITNESS = `systemctl start stock-witness

@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { asyncFailure } from '../../base/errors.fixture.ts';
+import { StagingArea } from '../../engine/image/staging-area.ts';
+import { withBank } from '../open-bank.ts';
+import { type FakeStock, makeFakeStock } from './image-session.fixture.ts';
+import { finishStaged, snapshotImage } from './snapshot-image.ts';
+
+const WISH = { os: 'debian', tag: 'one', note: '' };
+
+const references = ({ session }: FakeStock): Promise<string[]> =>
+  withBank(session.bankPlace, (bank) => bank.snapshots().map(({ reference }) => reference));
+
+test('a snapshot goes into the bank, whose filesystem is not mounted while the system stands still', async () => {
+  const stock = makeFakeStock();
+  const outcome = await snapshotImage(stock.session, WISH);
+  assert.equal(outcome.outcome, 'saved');
+  assert.deepEqual(await references(stock), ['debian@one']);
+  const { calls } = stock.image;
+  assert.equal(calls[0], 'unmount /srv');
+  assert.ok(calls.indexOf('createImage') > 0 && calls.at(-1) === 'mount /srv');
+  assert.equal(new StagingArea(stock.image, stock.session.staging).readHeader(), null);
+});
+
+test('a name that is taken is said before anything is frozen', async () => {
+  const stock = makeFakeStock();
+  await snapshotImage(stock.session, WISH);
+  stock.image.calls.splice(0);
+  await asyncFailure('E_SNAPSHOT_EXISTS', snapshotImage(stock.session, WISH));
+  assert.deepEqual(stock.image.calls, []);
+});
+
+test('a refusal of the kernel is explained; the bank is mounted again and has nothing', async () => {
+  const stock = makeFakeStock();
+  stock.image.failing.set('createImage', 'ENOMEM');
+  await asyncFailure('E_IMAGE_MEMORY', snapshotImage(stock.session, WISH));
+  assert.equal(stock.image.calls.at(-1), 'mount /srv');
+  assert.deepEqual(await references(stock), []);
+});
+
+test('what a power cut left staged is in the bank before the next snapshot', async () => {
+  const stock = makeFakeStock();
+  const { image, session } = stock;
+  // The cut comes right after the area is whole.
+  const { onAlone } = image;
+  image.onAlone = (args, input) => {
+    onAlone(args, input);
+    throw new Error('cut');
+  };
+  await assert.rejects(snapshotImage(session, WISH), /cut/);
+  assert.deepEqual(await references(stock), []);
+  image.onAlone = onAlone;
+  await snapshotImage(session, { ...WISH, tag: 'two' });
+  assert.deepEqual((await references(stock)).toSorted(), ['debian@one', 'debian@two']);
+  assert.equal(await finishStaged(session), null);
+});
+
+test('the system that comes back takes its random bytes, empties the area and runs its hooks', async () => {
+  const stock = makeFakeStock();
+  const { sys, image, session } = stock;
+  sys.files.set('/etc/torpor/post-restore.d/hook', '');
+  const { onAlone } = image;
+  image.onAlone = (args, input) => {
+    // Another system has put the snapshot in place meanwhile.
+    const answer = onAlone(args, input);
+    const area = new StagingArea(image, session.staging);
+    area.writeHeader({
+      ...area.readHeader()!,
+      state: 'begun',
+      generation: 3,
+      seed: new Uint8Array(64).fill(5),
+    });
+    sys.wallClockMs += 90_000;
+    const { ok } = JSON.parse(answer.output) as { ok: object };
+    return { output: JSON.stringify({ ok: { ...ok, outcome: 'restored' } }), failure: null };
+  };
+  const outcome = await snapshotImage(session, WISH);
+  assert.deepEqual(outcome, {
+    outcome: 'restored',
+    reference: 'debian@one',
+    generation: 3,
+    awayMs: 90_000,
+    warnings: [],
+  });
+  assert.deepEqual(sys.seeds, [new Uint8Array(64).fill(5)]);
+  assert.equal(new StagingArea(image, session.staging).readHeader(), null);
+  const [{ environment } = { environment: {} }] = sys.programs;
+  assert.deepEqual(environment, {
+    TORPOR_OS: 'debian',
+    TORPOR_FROM: 'debian',
+    TORPOR_AWAY_SECONDS: '90',
+    TORPOR_SNAPSHOT: 'debian@one',
+    TORPOR_GENERATION: '3',
+  });
+});
