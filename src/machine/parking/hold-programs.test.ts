@@ -8,7 +8,7 @@ import { holdPrograms } from './hold-programs.ts';
 const ROOT = '/sys/fs/cgroup';
 
 function machine(files: Record<string, string> = {}): FakeSys {
-  return new FakeSys({
+  const sys = new FakeSys({
     files: {
       '/proc/self/mountinfo': `30 22 0:26 / ${ROOT} rw,nosuid shared:4 - cgroup2 cgroup2 rw\n`,
       '/proc/self/cgroup': '0::/user.slice/one.scope\n',
@@ -21,6 +21,12 @@ function machine(files: Record<string, string> = {}): FakeSys {
       ...files,
     },
   });
+  const read = sys.readTextFile.bind(sys);
+  sys.readTextFile = (path) => {
+    if (sys.files.has(path.slice(0, path.lastIndexOf('/')))) throw new Error('ENOTDIR');
+    return read(path);
+  };
+  return sys;
 }
 
 /** Control groups as far as they matter: writing a process to one takes it out of the root. */

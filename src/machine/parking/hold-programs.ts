@@ -72,11 +72,11 @@ function findRoot(sys: Sys): string {
   );
 }
 
-/** Groups that are not frozen for a reason of their own. */
+/** Groups that are not frozen for a reason of their own; beside them are files. */
 function findGroups(sys: Sys, root: string): string[] {
-  return sys
-    .listDirectory(root)
-    .filter((name) => name !== OUTSIDE && sys.readTextFile(`${root}/${name}/cgroup.freeze`)?.trim() === '0');
+  const freezeOf = (name: string): string | null | undefined =>
+    quietly(() => sys.readTextFile(`${root}/${name}/cgroup.freeze`));
+  return sys.listDirectory(root).filter((name) => name !== OUTSIDE && freezeOf(name)?.trim() === '0');
 }
 
 /** Programs in the root group itself, which cannot be frozen; kernel threads are there too. */
