@@ -1,6 +1,7 @@
 import { TorporError } from '../base/errors.ts';
 import { formatSize, parseSize } from '../base/units.ts';
 import { requireNone } from '../machine/fences.ts';
+import { warnOfStart } from '../machine/image/boot-program.ts';
 import { openImageSession } from '../machine/image/image-session.ts';
 import { previewRestore, type RestoreImagePreview } from '../machine/image/plan-restore.ts';
 import { restoreToImage } from '../machine/image/restore-to-image.ts';
@@ -57,8 +58,10 @@ export async function restoreThisSystem(
       onProgress: commandProgress(options),
     });
   });
-  if (options.json === true) printJson(pending);
-  else print(`${pending.reference} comes back at the next start of the machine`);
+  const warnings = warnOfStart(sys);
+  if (options.json === true) return printJson({ ...pending, warnings });
+  for (const warning of warnings) print(`note: ${warning}`);
+  print(`${pending.reference} comes back at the next start of the machine`);
 }
 
 function imageOptions(options: ImageCommandOptions) {

@@ -33,16 +33,18 @@ export interface ParkPlan {
   readonly disks: readonly WatchedDisk[];
   /** What is said of this system beside its disks: a JSON object. */
   readonly facts: object;
+  /** What was done before, by name, for the figures of the switch. */
+  readonly beforeMs: Readonly<Record<string, number>>;
   readonly after: AfterPark;
 }
 
-export type ParkStage = 'freeze' | 'filesystems' | 'image' | 'stream' | 'complete' | 'thaw';
+type ParkStage = 'prepare' | 'freeze' | 'filesystems' | 'image' | 'stream' | 'complete' | 'thaw';
 
 /** Said by the system that has come back; what parked it does not return. */
 export interface ParkResult {
   readonly outcome: 'resumed';
-  /** Of the side that it is said on: freezing then, thawing now. */
-  readonly stagesMs: Readonly<Partial<Record<ParkStage, number>>>;
+  /** Of this side, since it came back. */
+  readonly stagesMs: Readonly<Record<string, number>>;
 }
 
 /**
@@ -55,13 +57,13 @@ export interface ParkResult {
 export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
   const area = new StagingArea(sys, plan.staging);
   const buffer = sys.allocatePages(CHUNK_BYTES);
-  const stagesMs: Partial<Record<ParkStage, number>> = {};
+  const stagesMs: Record<string, number> = { ...plan.beforeMs };
   const stage = <T>(name: ParkStage, action: () => T): T => {
     const startMs = performance.now();
     try {
       return action();
     } finally {
-      stagesMs[name] = performance.now() - startMs;
+      stagesMs[name] = (stagesMs[name] ?? 0) + performance.now() - startMs;
     }
   };
   area.discard();
@@ -70,6 +72,8 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
   rehearse(sys, plan, area, buffer);
   sys.lockMemory();
   const snapshot = openClosable(sys);
+  // Since this process was started.
+  stagesMs.prepare = performance.now();
   try {
     stage('freeze', () => snapshot.freeze());
     const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
@@ -84,7 +88,7 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
         leave(sys, plan, snapshot);
       }
       sys.logLine(`“${plan.reference}” goes on`);
-      for (const name of ['image', 'stream', 'complete'] as const) delete stagesMs[name];
+      for (const name of Object.keys(stagesMs)) delete stagesMs[name];
     } finally {
       // SAFETY: before its filesystems can be written to again this system is parked no longer.
       discardQuietly(area);

@@ -1,6 +1,6 @@
 import { TorporError } from '../../base/errors.ts';
 import { readLoader } from '../../engine/image/loader.ts';
-import type { AfterPark, ParkPlan, ParkStage } from '../../engine/image/park-image.ts';
+import type { AfterPark, ParkPlan } from '../../engine/image/park-image.ts';
 import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
 import { tscPerMs } from '../../engine/resident/tsc-clock.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
@@ -15,7 +15,7 @@ import { openParking } from './parking-place.ts';
 import { type OwnParkPlan, planPark } from './plan-park.ts';
 import { planResume, type ResumePlan, requireResumable } from './plan-resume.ts';
 import { withoutShared } from './shared-filesystems.ts';
-import { findParked, listParked } from './slots.ts';
+import { findParked, listParked, type ParkedOs } from './slots.ts';
 
 /** What becomes of the machine when this OS is parked. */
 export type ParkWish =
@@ -39,13 +39,15 @@ export interface Resumed {
   readonly from: string | null;
   /** Wall-clock time since it was parked. */
   readonly awayMs: number;
-  /** From the command in the other OS to here, by the time stamp counter; null when the machine was started meanwhile. */
+  /** From the command in the other OS until this one ran, by the time stamp counter; null after a start of the machine. */
   readonly switchMs: number | null;
   /** Of the other OS's parking, then of this one's thawing. */
   readonly stagesMs: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
 }
 
+/** Bytes that the kernel tries to keep an image below (Documentation/power/interface.rst, 6.12). */
+const IMAGE_SIZE = '/sys/power/image_size';
 /** Longer ago is another switch. */
 const MAX_SWITCH_MS = 3_600_000;
 
@@ -64,18 +66,32 @@ export function planParkOs(sys: Sys, image: ImageSys, wish: ParkWish): ParkOsPla
   return { area, own, target, wish };
 }
 
-/** Parks this OS as planned. Returns when somebody has switched back to it, maybe after a start of the machine. */
+/** Parks this OS as planned, with its hooks. Returns when somebody has switched back to it, maybe after a start of the machine. */
 export function parkOs(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
-  const { own, target, wish, area } = plan;
+  const { own, target, wish } = plan;
   if (target !== null) requireResumable(target);
   const { os } = own;
-  const startTsc = sys.readTsc();
   const to = wish.kind === 'resume' ? wish.os : '';
-  const warnings = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: to });
+  const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: to });
+  const resumed = leaveAndComeBack(sys, image, plan);
+  const { from, awayMs } = resumed;
+  const hooks = runHooks(sys, 'post-resume', {
+    TORPOR_OS: os,
+    TORPOR_FROM: from ?? os,
+    TORPOR_AWAY_SECONDS: String(Math.round(awayMs / 1000)),
+  });
+  return { ...resumed, warnings: [...parked, ...resumed.warnings, ...hooks] };
+}
+
+function leaveAndComeBack(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
+  const startTsc = sys.readTsc();
+  const { own, area } = plan;
+  const { os } = own;
+  const warnings: string[] = [];
   const facts = readImageFacts(sys, { os, tag: 'parked', note: '' });
   const id = newId();
   const mark = markLog(sys, id);
-  const task: ParkPlan = {
+  const task: Omit<ParkPlan, 'beforeMs'> = {
     staging: slotPlace(area, own.slot),
     id,
     createdMs: facts.createdMs,
@@ -92,20 +108,15 @@ export function parkOs(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
     },
     after: afterOf(sys, plan),
   };
-  let result: { readonly stagesMs: Readonly<Partial<Record<ParkStage, number>>> };
   try {
-    result = withoutShared(sys, image, own.shared, warnings, () => {
-      const release = holdPrograms(sys, image);
-      try {
-        return askAlone(image, { kind: 'park', plan: task });
-      } finally {
-        release();
-      }
+    return withoutShared(sys, image, own.shared, warnings, () => {
+      const { tsc, stagesMs } = askHeld(sys, image, task);
+      const back = { tsc, createdMs: facts.createdMs, stagesMs };
+      return { ...describeArrival(sys, image, plan, back), warnings };
     });
   } catch (error) {
     throw explainImageFailure(sys, error, mark);
   }
-  return welcomeBack(sys, image, plan, { createdMs: facts.createdMs, stagesMs: result.stagesMs, warnings });
 }
 
 function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan): AfterPark {
@@ -126,34 +137,68 @@ function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan): AfterPark {
   };
 }
 
-/** The first thing that the OS does when it has come back. */
-function welcomeBack(
+/** Parks while all programs are held. They run again when it returns; `tsc` is from right before. */
+function askHeld(
+  sys: Sys,
+  image: ImageSys,
+  task: Omit<ParkPlan, 'beforeMs'>,
+): { readonly tsc: bigint; readonly stagesMs: Readonly<Record<string, number>> } {
+  const startMs = performance.now();
+  const release = holdPrograms(sys, image);
+  try {
+    const plan = { ...task, beforeMs: { hold: performance.now() - startMs } };
+    const { stagesMs } = withLargeImage(sys, () => askAlone(image, { kind: 'park', plan }));
+    return { tsc: sys.readTsc(), stagesMs };
+  } finally {
+    release();
+  }
+}
+
+/**
+ * Runs `action` with a kernel that does not take memory back to make the image smaller than it must be: what can
+ * be had quickly was dropped, and the rest takes long.
+ */
+function withLargeImage<T>(sys: Sys, action: () => T): T {
+  const before = sys.readTextFile(IMAGE_SIZE)?.trim();
+  if (before === undefined) return action();
+  sys.writeTextFile(IMAGE_SIZE, String(Number.MAX_SAFE_INTEGER));
+  try {
+    return action();
+  } finally {
+    sys.writeTextFile(IMAGE_SIZE, before);
+  }
+}
+
+/** Where this OS comes from, and how long it took. */
+function describeArrival(
   sys: Sys,
   image: ImageSys,
   { own, area }: ParkOsPlan,
-  was: { readonly createdMs: number; readonly stagesMs: object; readonly warnings: readonly string[] },
-): Resumed {
-  const nowTsc = sys.readTsc();
-  const other = listParked(image, area)[0] ?? null;
-  const ticks = other === null ? null : nowTsc - BigInt(other.facts.startTsc);
-  const sinceMs = ticks === null ? -1 : Number(ticks) / tscPerMs(sys);
+  back: {
+    readonly tsc: bigint;
+    readonly createdMs: number;
+    readonly stagesMs: Readonly<Record<string, number>>;
+  },
+): Omit<Resumed, 'warnings'> {
+  const awayMs = Math.max(0, Math.round(sys.realtimeMs()) - back.createdMs);
+  const alone = { outcome: 'resumed', os: own.os, from: null, awayMs, switchMs: null } as const;
+  const other = lookForOther(image, area);
+  if (other === null) return { ...alone, stagesMs: back.stagesMs };
+  const switchMs = Number(back.tsc - BigInt(other.facts.startTsc)) / tscPerMs(sys);
   // A start of the machine sets the counter back.
-  const isFresh =
-    other !== null && other.createdMs >= was.createdMs && sinceMs > 0 && sinceMs < MAX_SWITCH_MS;
-  const from = isFresh ? other.os : null;
-  const awayMs = Math.max(0, Math.round(sys.realtimeMs()) - was.createdMs);
-  const hooks = runHooks(sys, 'post-resume', {
-    TORPOR_OS: own.os,
-    TORPOR_FROM: from ?? own.os,
-    TORPOR_AWAY_SECONDS: String(Math.round(awayMs / 1000)),
-  });
-  return {
-    outcome: 'resumed',
-    os: own.os,
-    from,
-    awayMs,
-    switchMs: isFresh ? sinceMs : null,
-    stagesMs: { ...(isFresh ? other.facts.stagesMs : {}), ...was.stagesMs },
-    warnings: [...was.warnings, ...hooks],
-  };
+  const isFresh = other.createdMs >= back.createdMs && switchMs > 0 && switchMs < MAX_SWITCH_MS;
+  if (!isFresh) return { ...alone, stagesMs: back.stagesMs };
+  const known = [...Object.values(other.facts.stagesMs), ...Object.values(back.stagesMs)];
+  const loadMs = Math.max(0, switchMs - known.reduce((sum, ms) => sum + ms, 0));
+  const stagesMs = { ...other.facts.stagesMs, load: loadMs, ...back.stagesMs };
+  return { ...alone, from: other.os, switchMs, stagesMs };
+}
+
+/** The OS that was parked last. What only informs must not fail. */
+function lookForOther(image: ImageSys, area: ParkingArea): ParkedOs | null {
+  try {
+    return listParked(image, area)[0] ?? null;
+  } catch {
+    return null;
+  }
 }
