@@ -1,5 +1,6 @@
 import { TorporError } from '../base/errors.ts';
 import { formatSize } from '../base/units.ts';
+import { warnOfStart } from '../machine/image/boot-program.ts';
 import { withMachineLock } from '../machine/lock.ts';
 import { describeParkPlan } from '../machine/parking/describe-park.ts';
 import {
@@ -50,6 +51,9 @@ export async function parkThisOs(wish: ParkWish, options: Options): Promise<void
     if (plan.target !== null) requireResumable(plan.target);
     return;
   }
+  // It cannot be said later.
+  if (wish.kind !== 'resume')
+    for (const warning of warnOfStart(sys)) process.stderr.write(`torpor: ${warning}\n`);
   const resumed = await withMachineLock(() => parkOs(sys, image, planParkOs(sys, image, wish)));
   if (options.json === true) printJson(resumed);
   else printResumed(resumed);

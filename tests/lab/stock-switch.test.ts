@@ -87,7 +87,7 @@ test('Debian 12 and Debian 13 take turns', { skip, timeout: 120 * 60_000 }, asyn
     await machine.cut();
     await machine.start([], 1);
     assert.match(await run('torpor status'), /debian12 +parked/);
-    await run('rm -f /run/witness');
+    await run('rm -f /run/witness /var/witness.db /var/witness.log');
     await run(START_WITNESS);
     witnesses[1] = await look();
     await switchTo(0);

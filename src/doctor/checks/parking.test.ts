@@ -9,7 +9,7 @@ const FILES = {
   '/sys/class/block/vdc/size': '8\n',
   '/proc/swaps': 'Filename Type Size Used Priority\n',
   '/proc/self/mountinfo': '30 22 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n',
-  '/usr/share/torpor/copy-program': '',
+  '/etc/initramfs-tools/scripts/local-top/torpor': '',
 };
 
 test('without a parking area nothing is wanted', () => {
@@ -28,6 +28,6 @@ test('what is in the way of a switch is named with its remedy', () => {
     assert.equal(status, 'warning');
     assert.match(said ?? '', remedy);
   }
-  const { '/usr/share/torpor/copy-program': _, ...bare } = FILES;
+  const { '/etc/initramfs-tools/scripts/local-top/torpor': _, ...bare } = FILES;
   assert.equal(probe(parking, { files: bare }).remedy, 'boot/install');
 });

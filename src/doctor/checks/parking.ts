@@ -1,4 +1,5 @@
 import { TorporError } from '../../base/errors.ts';
+import { warnOfStart } from '../../machine/image/boot-program.ts';
 import { findNamedDisk } from '../../machine/image/disk-name.ts';
 import { readParkingSettings } from '../../machine/parking/parking-place.ts';
 import { type Check, ok, warning } from '../check.ts';
@@ -24,7 +25,7 @@ export const parking: Check = {
         const remedy = 'mount -t cgroup2 none /sys/fs/cgroup';
         return warning('programs cannot be held: control groups v2 are not mounted', remedy, facts);
       }
-      if (sys.listDirectory('/usr/share/torpor').length === 0)
+      if (warnOfStart(sys).length > 0)
         return warning(`“${os}” does not go on by itself at a start`, 'boot/install', facts);
       return ok(`“${os}” parks on ${disk}`, facts);
     } catch (cause) {

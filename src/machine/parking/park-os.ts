@@ -115,7 +115,7 @@ function leaveAndComeBack(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed 
       return { ...describeArrival(sys, image, plan, back), warnings };
     });
   } catch (error) {
-    throw explainImageFailure(sys, error, mark);
+    throw explainSmallSlot(area, explainImageFailure(sys, error, mark));
   }
 }
 
@@ -135,6 +135,15 @@ function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan): AfterPark {
     },
     disks,
   };
+}
+
+function explainSmallSlot({ device }: ParkingArea, error: unknown): unknown {
+  if (!(error instanceof TorporError) || error.code !== 'E_STAGING_FULL') return error;
+  return new TorporError('E_STAGING_FULL', `a slot of the parking area is too small: ${error.message}`, {
+    facts: { ...error.facts, device },
+    hint: 'end programs, or make the area anew on a larger partition or with fewer slots: `torpor parking init`',
+    cause: error,
+  });
 }
 
 /** Parks while all programs are held. They run again when it returns; `tsc` is from right before. */
