@@ -67,7 +67,7 @@ test('Debian 12 and Debian 13 take turns', { skip, timeout: 120 * 60_000 }, asyn
     const missing = await machine.run('torpor switch debian13 --json');
     assert.match(missing.output, /E_NOT_PARKED/);
     witnesses[0] = await look();
-    left[0] = machine.begin('torpor park --json').id;
+    left[0] = machine.begin('torpor park --json 2>/dev/null').id;
     await machine.off();
 
     await machine.start([], 1);
