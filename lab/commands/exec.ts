@@ -1,4 +1,3 @@
-import { buffer } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { printJson } from '../../src/cli/output.ts';
 import { withMachine } from './with-machine.ts';
@@ -22,7 +21,6 @@ export function execCommand(): Command {
     .passThroughOptions()
     .action(async (command: string[], options: Options) => {
       const argv = command.length === 1 && /\s/.test(command[0]!) ? ['sh', '-c', command[0]!] : command;
-      const stdin = options.stdin === true ? await buffer(process.stdin) : undefined;
       const stop = new AbortController();
       process.once('SIGINT', () => stop.abort());
       await withMachine(async (machine) => {
@@ -30,7 +28,7 @@ export function execCommand(): Command {
           timeoutMs: (options.timeout ?? 600) * 1000,
           signal: stop.signal,
           ...(options.os === undefined ? {} : { os: options.os }),
-          ...(stdin === undefined ? {} : { stdin }),
+          ...(options.stdin === true ? { stdin: process.stdin } : {}),
           ...(options.json === true ? {} : { onOutput: passOn }),
         });
         if (options.json === true) printJson({ exit, stdout: String(stdout), stderr: String(stderr) });

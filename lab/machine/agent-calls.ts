@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
+import { INPUT_CHUNK_BYTES } from '../../src/agent/protocol.ts';
 import { TorporError } from '../../src/base/errors.ts';
 import { type SwitchReport, switchReportSchema } from '../../src/engine/resident/switch-report.ts';
 import type { AgentClient } from './agent-client.ts';
@@ -35,7 +36,8 @@ export interface ExecResult {
 
 export interface ExecOptions {
   readonly timeoutMs?: number;
-  readonly stdin?: Uint8Array;
+  /** Of any length; read while the program runs. */
+  readonly stdin?: Uint8Array | AsyncIterable<Uint8Array>;
   /** Gets the output as it comes. */
   readonly onOutput?: (bytes: Buffer, stream: 1 | 2) => void;
   readonly signal?: AbortSignal;
@@ -58,11 +60,10 @@ export async function execInOs(
 ): Promise<ExecResult> {
   const output: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
   const timeoutMs = options.timeoutMs ?? 600_000;
-  const stdin = options.stdin === undefined ? {} : { stdin: Buffer.from(options.stdin).toString('base64') };
   const started = performance.now();
   let id = 0;
   const running = agent.call(
-    { op: 'exec', argv: [...argv], timeoutMs, ...stdin },
+    { op: 'exec', argv: [...argv], timeoutMs, ...(options.stdin === undefined ? {} : { input: true }) },
     {
       // The agent ends the program in time and says so; this is for an agent that is gone.
       timeoutMs: timeoutMs + 15_000,
@@ -80,12 +81,37 @@ export async function execInOs(
   options.signal?.addEventListener('abort', () => {
     agent.call({ op: 'cancel', of: id }, { timeoutMs: 5_000 }).catch(() => {});
   });
-  const ended = parseAnswer(exitSchema, await running, 'exec');
+  const over = new AbortController();
+  if (options.stdin !== undefined) {
+    const feeding = feedInput(agent, id, options.stdin, { timeoutMs, signal: over.signal });
+    // Its failure is that of the program's own call.
+    feeding.catch(() => {});
+  }
+  const ended = parseAnswer(exitSchema, await running.finally(() => over.abort()), 'exec');
   if (ended.exit === null && performance.now() - started >= timeoutMs) throw tookTooLong(argv, timeoutMs);
   const result = { stdout: Buffer.concat(output[1]), stderr: Buffer.concat(output[2]) };
   checkWhole(result.stdout.length, ended.outBytes);
   checkWhole(result.stderr.length, ended.errBytes);
   return { exit: ended.exit ?? 128 + signalNumber(ended.signal), ...result };
+}
+
+/** One piece after the other, each when the one before has been taken. */
+async function feedInput(
+  agent: AgentClient,
+  of: number,
+  stdin: NonNullable<ExecOptions['stdin']>,
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const send = async (bytes: Uint8Array, end: boolean): Promise<void> => {
+    if (options.signal.aborted) return;
+    await agent.call({ op: 'input', of, data: Buffer.from(bytes).toString('base64'), end }, options);
+  };
+  for await (const chunk of stdin instanceof Uint8Array ? [stdin] : stdin) {
+    for (let at = 0; at < chunk.length; at += INPUT_CHUNK_BYTES) {
+      await send(chunk.subarray(at, at + INPUT_CHUNK_BYTES), false);
+    }
+  }
+  await send(new Uint8Array(), true);
 }
 
 function signalNumber(name: string | null | undefined): number {

@@ -4,7 +4,13 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { type AgentMessage, type AgentRequest, encodeLine, LineDecoder } from '../../src/agent/protocol.ts';
+import {
+  type AgentMessage,
+  type AgentRequest,
+  encodeLine,
+  INPUT_CHUNK_BYTES,
+  LineDecoder,
+} from '../../src/agent/protocol.ts';
 import { execInOs, pingAgent, switchOs } from './agent-calls.ts';
 import { type AgentClient, openAgent } from './agent-client.ts';
 import { execAway } from './exec-away.ts';
@@ -71,6 +77,33 @@ test('execInOs() collects both streams and ignores noise on the line', async (t)
   });
   const { exit, stdout, stderr } = await execInOs(agent, ['x']);
   assert.deepEqual([exit, String(stdout), String(stderr)], [3, 'hé', 'bad']);
+});
+
+test('execInOs() passes input of any length on, piece by piece, and goes on when nobody reads it', async (t) => {
+  const input = Buffer.from(Array.from({ length: 40_000 }, (_, at) => at % 251));
+  const pieces: Buffer[] = [];
+  let program = 0;
+  const agent = await fakeOs(t, (request, say) => {
+    const { id } = request;
+    say({ id, ack: true });
+    if (request.op === 'exec') program = id;
+    if (request.op !== 'input') return;
+    assert.equal(request.of, program);
+    pieces.push(Buffer.from(request.data, 'base64'));
+    say({ id, ok: {} });
+    if (request.end) say({ id: program, ok: { exit: 0 } });
+  });
+  assert.equal((await execInOs(agent, ['x'], { stdin: input })).exit, 0);
+  assert.deepEqual(Buffer.concat(pieces), input);
+  assert.ok(pieces.every(({ length }) => length <= INPUT_CHUNK_BYTES));
+
+  const deaf = await fakeOs(t, ({ id, op }, say) =>
+    say(op === 'exec' ? { id, ok: { exit: 1 } } : { id, ack: true }),
+  );
+  async function* endless() {
+    for (;;) yield input;
+  }
+  assert.equal((await execInOs(deaf, ['x'], { stdin: endless() })).exit, 1);
 });
 
 test('execInOs() reports a signal as a shell does, and a timeout as an error', async (t) => {

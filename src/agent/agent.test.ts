@@ -97,6 +97,29 @@ test('a running program is cancelled', async () => {
   });
 });
 
+test('a program gets its input piece by piece, in order', async () => {
+  const { received, say, answer } = await start();
+  const base64 = (text: string) => Buffer.from(text).toString('base64');
+  say({ id: 1, op: 'exec', argv: ['/bin/cat'], input: true });
+  // Before the program is there.
+  say({ id: 2, op: 'input', of: 1, data: base64('a\0'), end: false });
+  assert.deepEqual(await answer(2), { id: 2, ok: {} });
+  say({ id: 3, op: 'input', of: 1, data: base64('b\n'), end: true });
+  assert.deepEqual(await answer(1), { id: 1, ok: { exit: 0, signal: null, outBytes: 4, errBytes: 0 } });
+  const out = received.flatMap((message) => ('out' in message ? [Buffer.from(message.out, 'base64')] : []));
+  assert.equal(Buffer.concat(out).toString(), 'a\0b\n');
+});
+
+test('input that nobody reads is answered when the program has ended', async () => {
+  const { say, answer } = await start();
+  say({ id: 1, op: 'exec', argv: ['/bin/sleep', '0.2'], input: true });
+  const data = Buffer.alloc(200_000).toString('base64');
+  for (const id of [2, 3]) say({ id, op: 'input', of: 1, data, end: false });
+  for (const id of [2, 3]) assert.deepEqual(await answer(id), { id, ok: {} });
+  say({ id: 4, op: 'input', of: 1, data, end: true });
+  assert.deepEqual(await answer(4), { id: 4, ok: {} });
+});
+
 test('what fails is answered with code, facts and hint', async () => {
   const { say, answer } = await start();
   say({ id: 1, op: 'switch', target: 'nobody' });

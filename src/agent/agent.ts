@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
 import { TorporError } from '../base/errors.ts';
 import { withMachineLock } from '../machine/lock.ts';
 import { readLastSwitch } from '../machine/status.ts';
@@ -15,13 +17,21 @@ const POLL_MS = 50;
 /** Requests that are remembered, so that a repeated one is not carried out twice. */
 const REMEMBERED_REQUESTS = 64;
 
+/** A program that runs for the other end. */
+interface Running {
+  readonly input: PassThrough;
+  /** Settles when the program has ended. */
+  readonly over: Promise<unknown>;
+  readonly abort: AbortController;
+}
+
 /** Serves one serial line: runs programs and switches OSes for whoever sits at its other end. */
 export class Agent {
   readonly #sys: Sys;
   readonly #switchboard: Switchboard;
   readonly #port: SerialPort;
   readonly #seen: number[] = [];
-  readonly #running = new Map<number, AbortController>();
+  readonly #running = new Map<number, Running>();
   /** Sequence of the last arrival that was told; an agent that has just started tells the last one. */
   #announced = 0;
 
@@ -51,10 +61,15 @@ export class Agent {
 
   async #accept(request: AgentRequest): Promise<void> {
     const { id } = request;
+    const isNew = !this.#seen.includes(id);
+    if (isNew) {
+      this.#seen.push(id);
+      if (this.#seen.length > REMEMBERED_REQUESTS) this.#seen.shift();
+      // Before the acknowledgement: the first piece of its input may follow at once.
+      if (request.op === 'exec') this.#running.set(id, prepareRun());
+    }
     await this.#send({ id, ack: true });
-    if (this.#seen.includes(id)) return;
-    this.#seen.push(id);
-    if (this.#seen.length > REMEMBERED_REQUESTS) this.#seen.shift();
+    if (!isNew) return;
     try {
       await this.#carryOut(request);
     } catch (error) {
@@ -77,26 +92,44 @@ export class Agent {
           },
         });
       case 'cancel':
-        this.#running.get(request.of)?.abort();
+        this.#running.get(request.of)?.abort.abort();
         return this.#send({ id, ok: {} });
-      case 'exec': {
-        const abort = new AbortController();
-        this.#running.set(id, abort);
-        try {
-          const ended = await runProgram(request, abort.signal, (out, stream) =>
-            this.#send({ id, out, stream }),
-          );
-          return await this.#send({ id, ok: { ...ended } });
-        } finally {
-          this.#running.delete(id);
-        }
-      }
+      case 'exec':
+        return this.#run(request);
+      case 'input':
+        await this.#feed(request);
+        return this.#send({ id, ok: {} });
       case 'switch': {
         const target = planSwitch(this.#switchboard, request.target);
         await withMachineLock(() => switchTo(this.#sys, this.#switchboard, target.index));
         return this.#announceArrival();
       }
     }
+  }
+
+  async #run(request: Extract<AgentRequest, { op: 'exec' }>): Promise<void> {
+    const { id } = request;
+    const { input, abort } = this.#running.get(id)!;
+    if (request.input !== true) input.end();
+    try {
+      const ended = await runProgram(request, input, abort.signal, (out, stream) =>
+        this.#send({ id, out, stream }),
+      );
+      await this.#send({ id, ok: { ...ended } });
+    } finally {
+      this.#running.delete(id);
+      input.destroy();
+    }
+  }
+
+  /** Resolves when the program has taken the piece, or has ended: it may leave its input unread. */
+  async #feed({ of, data, end }: Extract<AgentRequest, { op: 'input' }>): Promise<void> {
+    const program = this.#running.get(of);
+    if (program === undefined) return;
+    const { input, over } = program;
+    const written = new Promise<void>((resolve) => input.write(data, 'base64', () => resolve()));
+    await Promise.race([written, over]);
+    if (end) input.end();
   }
 
   /** Says that this OS runs again, once the program that parked it has written its report. */
@@ -112,4 +145,9 @@ export class Agent {
   #send(message: AgentMessage): Promise<void> {
     return this.#port.write(encodeLine(message));
   }
+}
+
+function prepareRun(): Running {
+  const input = new PassThrough();
+  return { input, over: once(input, 'close'), abort: new AbortController() };
 }

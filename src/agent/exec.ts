@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { TorporError } from '../base/errors.ts';
 import { type AgentRequest, OUTPUT_CHUNK_BYTES } from './protocol.ts';
 
@@ -17,7 +18,12 @@ export interface ProgramEnd {
 type Emit = (out: string, stream: 1 | 2) => Promise<void>;
 
 /** Runs a program and passes its output on piece by piece, in order. Throws E_USAGE when it cannot be started. */
-export async function runProgram(request: ExecRequest, abort: AbortSignal, emit: Emit): Promise<ProgramEnd> {
+export async function runProgram(
+  request: ExecRequest,
+  input: Readable,
+  abort: AbortSignal,
+  emit: Emit,
+): Promise<ProgramEnd> {
   const [program, ...rest] = request.argv;
   const child = spawn(program!, rest, {
     stdio: 'pipe',
@@ -44,7 +50,7 @@ export async function runProgram(request: ExecRequest, abort: AbortSignal, emit:
   });
   // A program that ends early closes its input: that is its right.
   child.stdin.on('error', () => {});
-  child.stdin.end(Buffer.from(request.stdin ?? '', 'base64'));
+  input.pipe(child.stdin);
   const drain = async (stream: AsyncIterable<Buffer>, number: 1 | 2): Promise<number> => {
     let bytes = 0;
     for await (const chunk of stream) {

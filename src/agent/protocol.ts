@@ -14,6 +14,8 @@ export const RECORD_SEPARATOR = '\x1e';
 export const MAX_LINE_BYTES = 64 * 1024;
 /** Bytes of a program's output in one line, before base64. */
 export const OUTPUT_CHUNK_BYTES = 1024;
+/** Bytes of a program's input in one line, before base64. */
+export const INPUT_CHUNK_BYTES = 16 * 1024;
 
 const id = z.number().int().nonnegative();
 
@@ -23,10 +25,11 @@ export const requestSchema = z.discriminatedUnion('op', [
     id,
     op: z.literal('exec'),
     argv: z.array(z.string()).min(1),
-    /** base64 */
-    stdin: z.string().optional(),
+    /** Its standard input comes by `input`; without, it is empty. */
+    input: z.literal(true).optional(),
     timeoutMs: z.number().int().positive().optional(),
   }),
+  z.object({ id, op: z.literal('input'), of: id, /** base64 */ data: z.string(), end: z.boolean() }),
   z.object({ id, op: z.literal('switch'), target: z.string() }),
   z.object({ id, op: z.literal('cancel'), of: id }),
 ]);

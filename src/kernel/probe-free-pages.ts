@@ -32,16 +32,22 @@ export function probeFreePages(
     if (content !== null) seen.add(content);
     if (seen.size > 1) return 'any';
   }
-  return [...seen][0] ?? expectedContent(commandLine ?? '');
+  return [...seen][0] ?? expectedInFreePages(commandLine);
 }
 
 /**
- * What these arguments ask for (mm/mm_init.c, mem_debugging_and_hardening_init of 6.12: poisoning goes
- * before clearing). A kernel may have been built without the one or with the other as its default.
+ * What these arguments, null when unknown, ask for (mm/mm_init.c, mem_debugging_and_hardening_init of
+ * 6.12: poisoning goes before clearing; the last of several counts). A kernel may have been built without
+ * the one or with the other as its default.
  */
-function expectedContent(commandLine: string): FreePageContent {
-  const isOn = (name: string): boolean =>
-    new RegExp(`(?:^|\\s)${name}=(?:1|y|Y|on|ON|t|T)\\S*(?:\\s|$)`).test(commandLine);
+export function expectedInFreePages(commandLine: string | null): FreePageContent {
+  const isOn = (name: string): boolean => {
+    const values = [
+      ...(commandLine ?? '').matchAll(new RegExp(`(?<=^|\\s)${name}(?:=(\\S*))?(?=\\s|$)`, 'g')),
+    ];
+    const last = values.at(-1);
+    return last !== undefined && /^([1yt]|on)?$/i.test(last[1] ?? '');
+  };
   if (isOn('page_poison')) return 'poison';
   return isOn('init_on_free') ? 'zero' : 'any';
 }

@@ -3,8 +3,7 @@ import type { Snapshot } from '../bank/snapshot.ts';
 import { TorporError } from '../base/errors.ts';
 import { physAddr } from '../base/units.ts';
 import { readSlotMemory } from '../engine/resident/slot-memory.ts';
-import { type FreePageContent, probeFreePages } from '../kernel/probe-free-pages.ts';
-import { decodeVmcoreinfo } from '../kernel/vmcoreinfo.ts';
+import type { FreePageContent } from '../kernel/probe-free-pages.ts';
 import type { SlotState } from '../switchboard/layout.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Sys } from '../sys/sys.ts';
@@ -43,13 +42,12 @@ export function inspectOs(sys: Sys, record: SlotRecord, options: InspectOptions)
     if (record.index === 0 || record.vmcoreinfo === null || inspection.kernel === null) {
       return { ...inspection, ...facts, memory: null, freePages: null };
     }
-    const note = decodeVmcoreinfo(memory.read(record.vmcoreinfo.address, record.vmcoreinfo.sizeBytes));
     const use = measureSlotMemory(sys, record.memory, parked.used, options);
     return {
       ...inspection,
       ...facts,
       memory: use,
-      freePages: probeFreePages(memory, note, record.memory, inspection.kernel.commandLine),
+      freePages: parked.freePages,
       unknown: [...inspection.unknown, ...parked.doubts],
     };
   } finally {

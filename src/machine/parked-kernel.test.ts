@@ -4,26 +4,7 @@ import { physAddr } from '../base/units.ts';
 import { BOOT_PARAMS } from '../kernel/boot-params.ts';
 import { SETUP_HEADER } from '../kernel/setup-header.ts';
 import { bankMachine, ENTRY } from './bank-machine.fixture.ts';
-import { expectedInFreePages, openParkedKernel } from './parked-kernel.ts';
-
-const expectations: [string, string][] = [
-  ['', 'any'],
-  ['quiet root=/dev/vda', 'any'],
-  ['init_on_free=1', 'zero'],
-  ['init_on_free=on quiet', 'zero'],
-  ['init_on_free=0', 'any'],
-  ['init_on_free=1 init_on_free=0', 'any'],
-  ['page_poison=1', 'poison'],
-  ['page_poison=on init_on_free=1', 'poison'],
-  ['page_poison', 'poison'],
-  ['page_poison=0 init_on_free=y', 'zero'],
-  ['not_page_poison=1 page_poisoning=1', 'any'],
-];
-for (const [commandLine, expected] of expectations) {
-  test(`“${commandLine}” expects ${expected} in free pages`, () => {
-    assert.equal(expectedInFreePages(commandLine), expected);
-  });
-}
+import { openParkedKernel } from './parked-kernel.ts';
 
 /** A parked OS whose boot_params name a command line at `address`. */
 function withCommandLine(address: number, text: string) {

@@ -8,6 +8,7 @@ import { badInput } from './suites/bad-input.ts';
 import { bank } from './suites/bank.ts';
 import { bankDamage } from './suites/bank-damage.ts';
 import { bankFences } from './suites/bank-fences.ts';
+import { bankSealed } from './suites/bank-sealed.ts';
 import { bankSurvival } from './suites/bank-survival.ts';
 import { crash } from './suites/crash.ts';
 import { damage } from './suites/damage.ts';
@@ -23,7 +24,18 @@ before(() => lab.open(), { timeout: 45 * 60_000 });
 after(() => lab.close());
 
 /** Many minutes of starts, crashes and rounds: `TORPOR_LAB_ALL=1` runs these too. */
-const long = [badInput, damage, refusedFreeze, stop, crash, survival, bankSurvival, bankDamage, bankFences];
+const long = [
+  badInput,
+  damage,
+  refusedFreeze,
+  stop,
+  crash,
+  survival,
+  bankSurvival,
+  bankDamage,
+  bankFences,
+  bankSealed,
+];
 const all = process.env.TORPOR_LAB_ALL === '1';
 // The bank comes last: it ends with a machine on which few OSes are resident.
 const suites = [switching, labCommands, osManagement, ...(all ? long : []), bank];

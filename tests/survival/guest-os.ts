@@ -4,9 +4,6 @@ import { SurvivalError } from './program.ts';
 
 export type OsKind = 'busybox' | 'debian12' | 'debian13';
 
-/** A line of the agent has 64 KiB, a slow OS takes its time to read one, and input travels as base64. */
-const PIECE_BYTES = 12_000;
-
 /** In RAM, in every OS. */
 export const RAM = '/run/survival';
 /** On the OS's own disk. */
@@ -46,10 +43,6 @@ export class GuestOs {
 
   /** Writes a file, of any size. */
   async write(path: string, content: string): Promise<void> {
-    const bytes = Buffer.from(content);
-    await this.sh(`: >${path}`);
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      await this.sh(`cat >>${path}`, { stdin: bytes.subarray(at, at + PIECE_BYTES) });
-    }
+    await this.sh(`cat >${path}`, { stdin: Buffer.from(content) });
   }
 }

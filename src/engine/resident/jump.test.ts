@@ -42,6 +42,27 @@ test('jump() loads the stub, syncs, names the target and returns when somebody c
   assert.deepEqual(marks, ['torpor: parking this OS', 'torpor: this OS runs again']);
 });
 
+test('RCU is quick during the jump and as before afterwards, also where the kernel refuses', () => {
+  const made = machine();
+  const { sys } = made;
+  const files = ['/sys/kernel/rcu_expedited', '/sys/module/rcutree/parameters/jiffies_till_first_fqs'];
+  const read = () => files.map((file) => sys.readTextFile(file));
+  sys.files.set(files[0]!, '0\n').set(files[1]!, '3\n');
+  for (const refused of [false, true]) {
+    let during: unknown;
+    sys.onReboot = () => {
+      during = read();
+      return refused ? refuse('EBUSY') : leaveAndReturn(made, 1);
+    };
+    const attempt = () => jump(sys, made.switchboard, 1);
+    if (refused) assert.throws(attempt);
+    else attempt();
+    assert.deepEqual(during, ['1', '0']);
+    assert.deepEqual(read(), ['0\n', '3\n']);
+    if (!refused) park(made, 1, 'debian12');
+  }
+});
+
 test('a jump without /dev/kmsg works', () => {
   const made = machine();
   made.sys.writeTextFile = () => refuse('ENOENT');

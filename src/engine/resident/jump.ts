@@ -46,7 +46,7 @@ function leaveAndReturn(sys: Sys, switchboard: Switchboard, self: number, target
   switchboard.setTarget(target, sys.readTsc(), sys.realtimeMs());
   markLog(sys, 'leave');
   try {
-    withExpeditedRcu(sys, () => sys.rebootKexec());
+    withQuickRcu(sys, () => sys.rebootKexec());
   } catch (cause) {
     switchboard.setTarget(self, 0n, 0);
     throw explainFreezeRefusal(sys, cause);
@@ -57,16 +57,23 @@ function leaveAndReturn(sys: Sys, switchboard: Switchboard, self: number, target
 }
 
 /**
- * Taking processors down and up waits for RCU grace periods. The kernel shortens them for its own
- * suspend and hibernation (kernel/rcu/tree.c, rcu_pm_notify) but not on the way of a jump.
+ * Stopping block queues and taking processors down and up waits for RCU grace periods. The kernel
+ * shortens its own waits for suspend and hibernation (kernel/rcu/tree.c, rcu_pm_notify) but not on the
+ * way of a jump; waits by callback (lib/percpu-refcount.c) are shorter when the idle processors are
+ * looked at without a tick's delay (kernel/rcu/tree.c, rcu_gp_fqs_loop).
  */
-function withExpeditedRcu(sys: Sys, action: () => void): void {
-  const file = '/sys/kernel/rcu_expedited';
-  const before = sys.readTextFile(file);
-  if (before !== null) sys.writeTextFile(file, '1');
+const QUICK_RCU = {
+  '/sys/kernel/rcu_expedited': '1',
+  '/sys/module/rcutree/parameters/jiffies_till_first_fqs': '0',
+} as const;
+
+function withQuickRcu(sys: Sys, action: () => void): void {
+  const before = Object.keys(QUICK_RCU).map((file) => [file, sys.readTextFile(file)] as const);
+  const present = before.filter((entry): entry is [keyof typeof QUICK_RCU, string] => entry[1] !== null);
+  for (const [file] of present) sys.writeTextFile(file, QUICK_RCU[file]);
   try {
     action();
   } finally {
-    if (before !== null) sys.writeTextFile(file, before);
+    for (const [file, value] of present) sys.writeTextFile(file, value);
   }
 }

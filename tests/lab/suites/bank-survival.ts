@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Memory, Witness } from '../../survival/witness.ts';
-import { readTicks, whoseEndsAreInside } from '../bank/programs.ts';
+import { leaveMoment, type PastMoment, rememberMoment, requireMoment } from '../bank/moment.ts';
 import type { Lab } from '../fixture.ts';
 import { labTest, type Suite } from '../lab-test.ts';
 import { verifyOses, watchOs } from '../witnesses.ts';
 
 const TAG = 'all';
-const GO_ON_MS = 10_000;
-
-/** What was true of an OS when it was saved, and how far it got afterwards. */
-interface Moment {
-  readonly witness: Witness;
-  readonly memory: Memory;
-  readonly laterTicks: number;
-}
 
 export const bankSurvival: Suite = {
   name: 'every program out of the bank',
   define(lab) {
-    const moments = new Map<string, Moment>();
+    const moments = new Map<string, PastMoment>();
     labTest(lab, 'every OS saves itself, and every program goes on', () => saveAll(lab, moments), 30);
     labTest(lab, 'guests share what they have in common', () => share(lab), 15);
     labTest(lab, 'one guest saves another and sets it back', () => fromGuest(lab, moments), 20);
@@ -30,19 +20,15 @@ export const bankSurvival: Suite = {
   },
 };
 
-async function saveAll(lab: Lab, moments: Map<string, Moment>): Promise<void> {
+async function saveAll(lab: Lab, moments: Map<string, PastMoment>): Promise<void> {
   for (const os of lab.guests) {
     const witness = await watchOs(lab, os, 'all');
-    await witness.verify();
-    const memory = whoseEndsAreInside(witness.remember());
+    const moment = await rememberMoment(lab, witness);
     const saved = await lab.machine.snapshot(null, { tag: TAG });
     console.log(os, JSON.stringify(saved));
     assert.equal(saved.reference, `${os}@${TAG}`);
     assert.equal((await lab.machine.ping()).os, os);
-    // The connection from outside too: it has only waited.
-    await witness.verify();
-    await sleep(GO_ON_MS);
-    moments.set(os, { witness, memory, laterTicks: await readTicks(lab.machine) });
+    moments.set(os, await leaveMoment(lab, moment));
   }
   await verifyOses(lab, lab.guests);
 }
@@ -58,7 +44,7 @@ async function share(lab: Lab): Promise<void> {
   console.log(stdout);
 }
 
-async function fromGuest(lab: Lab, moments: ReadonlyMap<string, Moment>): Promise<void> {
+async function fromGuest(lab: Lab, moments: ReadonlyMap<string, PastMoment>): Promise<void> {
   const [target, , asker] = lab.guests;
   await lab.go(asker!);
   const { witness } = moments.get(asker!)!;
@@ -68,38 +54,29 @@ async function fromGuest(lab: Lab, moments: ReadonlyMap<string, Moment>): Promis
   await lab.machine.restore(`${target}@${TAG}`, { check: true });
   assert.equal((await lab.machine.ping()).os, asker);
   await witness.verify();
-  await requireMoment(lab, target!, moments);
+  await requireMoment(lab, target!, moments.get(target!)!);
 }
 
-async function setItselfBack(lab: Lab, moments: ReadonlyMap<string, Moment>): Promise<void> {
+async function setItselfBack(lab: Lab, moments: ReadonlyMap<string, PastMoment>): Promise<void> {
   const os = lab.guests[1]!;
   await lab.go(os);
   await moments.get(os)!.witness.verify();
   const { bootId } = await lab.machine.ping();
   const pong = await lab.machine.enter(`${os}@${TAG}`);
   assert.deepEqual([pong.os, pong.bootId], [os, bootId]);
-  await requireMoment(lab, os, moments);
+  await requireMoment(lab, os, moments.get(os)!);
 }
 
-async function comeBack(lab: Lab, moments: ReadonlyMap<string, Moment>): Promise<void> {
+async function comeBack(lab: Lab, moments: ReadonlyMap<string, PastMoment>): Promise<void> {
   await lab.powerCycle();
   for (const os of lab.guests) await lab.machine.restore(`${os}@${TAG}`);
-  for (const os of lab.guests) await requireMoment(lab, os, moments);
+  for (const os of lab.guests) await requireMoment(lab, os, moments.get(os)!);
   // All of them are whole residents again.
   for (const os of [...lab.guests, ...lab.guests.toReversed()]) {
     await lab.go(os);
     await moments.get(os)!.witness.verify();
   }
   await lab.go(lab.home);
-}
-
-async function requireMoment(lab: Lab, os: string, moments: ReadonlyMap<string, Moment>): Promise<void> {
-  const { witness, memory, laterTicks } = moments.get(os)!;
-  await lab.go(os);
-  const ticks = await readTicks(lab.machine);
-  assert.ok(ticks < laterTicks, `${os} is at ${ticks} ticks; ${laterTicks} came long after the snapshot`);
-  witness.rewind(memory);
-  await witness.verify();
 }
 
 const HOOK = `#!/bin/sh

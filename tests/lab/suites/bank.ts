@@ -1,24 +1,20 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { SeededRandom } from '../../soak/random.ts';
-import type { Memory, Witness } from '../../survival/witness.ts';
 import { BANK, readBankFiles, verifyBank } from '../bank/bank-files.ts';
 import { CutDrill } from '../bank/cut-drill.ts';
+import { GO_ON_MS, leaveMoment, type PastMoment, rememberMoment, requireMoment } from '../bank/moment.ts';
 import { compareCopies, copyOs, diskOf } from '../bank/os-image.ts';
-import { readTicks, whoseEndsAreInside } from '../bank/programs.ts';
 import type { Lab } from '../fixture.ts';
 import { labTest, type Suite } from '../lab-test.ts';
 import { watchOs } from '../witnesses.ts';
 
-/** Enough to tell what an OS is now from what it was at its snapshot. */
-const GO_ON_MS = 10_000;
 const CUTS = 2;
 
 export const bank: Suite = {
   name: 'the bank',
   define(lab) {
-    const moments = new Map<string, Moment>();
+    const moments = new Map<string, PastMoment>();
     labTest(lab, 'an OS that was saved is set back in place, page for page', () => setBack(lab, moments), 8);
     labTest(lab, 'an OS saves itself and goes on', () => saveItself(lab, moments), 8);
     labTest(lab, 'after a power cut it goes on from there, and stops in order', () => goOn(lab, moments), 10);
@@ -27,36 +23,21 @@ export const bank: Suite = {
   },
 };
 
-/** What was true of an OS when it was saved, and how far it got afterwards. */
-interface Moment {
-  readonly witness: Witness;
-  readonly memory: Memory;
-  readonly bootId: string;
-  readonly laterTicks: number;
-}
-
 /** The OS that takes the least time, and a whole Debian. */
 const smallOf = (lab: Lab): string => lab.guests[0]!;
 const debianOf = (lab: Lab): string => lab.guests.find((name) => name.startsWith('debian'))!;
 
-async function setBack(lab: Lab, moments: Map<string, Moment>): Promise<void> {
+async function setBack(lab: Lab, moments: Map<string, PastMoment>): Promise<void> {
   const os = smallOf(lab);
   const witness = await watchOs(lab, os, [...INSIDE, 'host-connection']);
-  await witness.verify();
-  const memory = whoseEndsAreInside(witness.remember());
-  const { bootId } = await lab.machine.ping();
+  const moment = await rememberMoment(lab, witness);
   await lab.go(lab.home);
   const frozen = await copyOs(lab.machine, os, 'frozen');
   const saved = await lab.machine.snapshot(os, { tag: 'first', note: 'of the test' });
   assert.equal(saved.reference, `${os}@first`);
 
-  // It goes on, with its connection to the outside, and becomes another one.
   await lab.go(os);
-  await witness.verify();
-  await lab.sh('echo later >/var/lib/later; sync');
-  await sleep(GO_ON_MS);
-  const laterTicks = await readTicks(lab.machine);
-  moments.set(os, { witness, memory, bootId, laterTicks });
+  moments.set(os, await leaveMoment(lab, moment));
   await lab.go(lab.home);
 
   const restored = await lab.machine.restore(`${os}@first`, { check: true });
@@ -73,31 +54,17 @@ async function setBack(lab: Lab, moments: Map<string, Moment>): Promise<void> {
   );
   frozen.remove();
   now.remove();
-  await enterMoment(lab, os, moments);
-  assert.equal(await lab.sh('cat /var/lib/later 2>/dev/null || echo none'), 'none');
+  await requireMoment(lab, os, moments.get(os)!);
   await lab.go(lab.home);
 }
 
 const INSIDE = ['nonce', 'tmpfs-file', 'growing-file', 'unlinked-file', 'pipe-in-flight'];
 
-/** Goes to the OS, which was restored, and checks that it goes on from its snapshot's moment. */
-async function enterMoment(lab: Lab, os: string, moments: ReadonlyMap<string, Moment>): Promise<void> {
-  const { witness, memory, bootId, laterTicks } = moments.get(os)!;
-  await lab.go(os);
-  const ticks = await readTicks(lab.machine);
-  assert.equal((await lab.machine.ping()).bootId, bootId);
-  assert.ok(ticks < laterTicks, `${ticks} ticks; ${laterTicks} came long after the snapshot`);
-  witness.rewind(memory);
-  await witness.verify();
-}
-
 /** The command is started by hand in a script, so that its second return can be seen after a restore. */
-async function saveItself(lab: Lab, moments: Map<string, Moment>): Promise<void> {
+async function saveItself(lab: Lab, moments: Map<string, PastMoment>): Promise<void> {
   const os = debianOf(lab);
   const witness = await watchOs(lab, os, [...INSIDE, 'python', 'sqlite', 'editor', 'host-connection']);
-  await witness.verify();
-  const memory = whoseEndsAreInside(witness.remember());
-  const { bootId } = await lab.machine.ping();
+  const moment = await rememberMoment(lab, witness);
   await lab.sh(
     `/opt/torpor/bin/torpor snapshot --tag self --json >/run/self.json 2>/run/self.err; echo $? >/run/self.exit`,
     { timeoutMs: 1_800_000 },
@@ -106,21 +73,17 @@ async function saveItself(lab: Lab, moments: Map<string, Moment>): Promise<void>
   const saved = JSON.parse(await lab.sh('cat /run/self.json'));
   assert.equal(saved.reference, `${os}@self`);
   assert.ok(saved.pauseMs > 0 && saved.pauseMs < 1_800_000, JSON.stringify(saved));
-  await witness.verify();
-  await lab.sh('echo later >/var/lib/later; sync');
-  await sleep(GO_ON_MS);
-  moments.set(os, { witness, memory, bootId, laterTicks: await readTicks(lab.machine) });
+  moments.set(os, await leaveMoment(lab, moment));
   await lab.go(lab.home);
 }
 
-async function goOn(lab: Lab, moments: ReadonlyMap<string, Moment>): Promise<void> {
+async function goOn(lab: Lab, moments: ReadonlyMap<string, PastMoment>): Promise<void> {
   const os = debianOf(lab);
   await lab.powerCycle();
   await verifyBank(lab.machine);
   assert.equal((await lab.slotOf(os))?.state ?? 'empty', 'empty');
   await lab.machine.enter(`${os}@self`);
-  await enterMoment(lab, os, moments);
-  assert.equal(await lab.sh('cat /var/lib/later 2>/dev/null || echo none'), 'none');
+  await requireMoment(lab, os, moments.get(os)!);
   // `torpor snapshot` has returned once more, in an OS that learns where it is.
   const answer = JSON.parse(
     await lab.sh('until [ -s /run/self.exit ]; do sleep 0.2; done; cat /run/self.json'),
@@ -139,7 +102,7 @@ async function goOn(lab: Lab, moments: ReadonlyMap<string, Moment>): Promise<voi
   assert.doesNotMatch(`${check.stdout}${check.stderr}`, /recover|not cleanly/i);
 }
 
-async function cutRestore(lab: Lab, moments: ReadonlyMap<string, Moment>): Promise<void> {
+async function cutRestore(lab: Lab, moments: ReadonlyMap<string, PastMoment>): Promise<void> {
   const os = smallOf(lab);
   await lab.go(lab.home);
   const restoring = lab.machine.restore(`${os}@first`).catch(() => null);
@@ -155,7 +118,7 @@ async function cutRestore(lab: Lab, moments: ReadonlyMap<string, Moment>): Promi
   await lab.refusal(['boot', os], 'E_RESTORE_UNFINISHED');
   await lab.machine.restore(`${os}@first`, { check: true });
   assert.equal((await lab.status()).unfinishedRestore, null);
-  await enterMoment(lab, os, moments);
+  await requireMoment(lab, os, moments.get(os)!);
   await lab.go(lab.home);
 }
 
