@@ -119,6 +119,13 @@ export const ERROR_CODES = {
   E_SWAP_IN_USE: { exit: 'state', meaning: 'The system has swap in use, which an image does not cover.' },
   E_STAGING: { exit: 'damaged', meaning: 'The staging area is missing, unusable or changed.' },
   E_STAGING_FULL: { exit: 'machine', meaning: 'The staging area is too small for the image.' },
+  E_NO_PARKING: { exit: 'state', meaning: 'This OS knows no parking area.' },
+  E_PARKING: { exit: 'damaged', meaning: 'The parking area is missing, unusable or changed.' },
+  E_NOT_PARKED: { exit: 'state', meaning: 'No OS of that name is in the parking area.' },
+  E_NO_FENCE: {
+    exit: 'machine',
+    meaning: 'A filesystem cannot be watched for changes while its OS is parked.',
+  },
   E_BANK_PLACE: {
     exit: 'state',
     meaning: 'The bank is on a filesystem that belongs to the system that is to be saved.',

@@ -1,7 +1,9 @@
 import { TorporError } from '../base/errors.ts';
 import { formatSize, parseSize } from '../base/units.ts';
+import { requireNone } from '../machine/fences.ts';
 import { warnOfStart } from '../machine/image/boot-program.ts';
 import { openImageSession } from '../machine/image/image-session.ts';
+import { previewRestore, type RestoreImagePreview } from '../machine/image/plan-restore.ts';
 import { restoreToImage } from '../machine/image/restore-to-image.ts';
 import { type ImageOutcome, snapshotImage } from '../machine/image/snapshot-image.ts';
 import { withMachineLock } from '../machine/lock.ts';
@@ -40,12 +42,19 @@ export async function snapshotThisSystem(
 export async function restoreThisSystem(
   sys: Sys,
   reference: string,
-  options: ImageCommandOptions,
+  options: ImageCommandOptions & { dryRun?: boolean },
 ): Promise<void> {
+  const atBoot = options.atBoot === true;
+  if (options.dryRun === true) {
+    const preview = await previewRestore(sys, bankPlaceOf(options), { reference, atBoot });
+    if (options.json === true) printJson(preview);
+    else printPreview(preview);
+    return requireNone(preview.obstacles, preview.reference);
+  }
   const pending = await withMachineLock(() => {
     const session = openImageSession(sys, openLinuxImage(), imageOptions(options));
     return restoreToImage(session, reference, {
-      atBoot: options.atBoot === true,
+      atBoot,
       onProgress: commandProgress(options),
     });
   });
@@ -78,6 +87,24 @@ function printOutcome(outcome: ImageOutcome): void {
   );
   const stages = Object.entries(stagesMs).map(([name, ms]) => `${name} ${seconds(ms ?? 0)}`);
   print(`  this system stood still for ${seconds(pausedMs)} (${stages.join(', ')})`);
+}
+
+function printPreview({
+  reference,
+  created,
+  kernel,
+  memoryBytes,
+  isOtherOs,
+  ...plan
+}: RestoreImagePreview): void {
+  print(
+    `would replace this system by ${reference} of ${created} (Linux ${kernel}, ${formatSize(memoryBytes)} of memory)`,
+  );
+  if (isOtherOs) print('  it has none of the disks of this one, which stay as they are');
+  for (const { name, path, sizeBytes } of plan.disks)
+    print(`  disk ${name}: ${path || 'not there'}, ${formatSize(sizeBytes)}`);
+  for (const stage of plan.stages) print(`  ${stage}`);
+  for (const { message } of plan.obstacles) print(`  cannot: ${message}`);
 }
 
 /** Options that only the resident engine has. Throws E_USAGE. */

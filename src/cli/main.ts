@@ -23,6 +23,11 @@ function program(): Command {
     .version(VERSION)
     .addCommand(statusCommand(), { isDefault: true })
     .addCommand(switchCommand())
+    .addCommand(
+      lazyCommand('park', 'without a memory plan: park this OS and turn the machine off', async () => {
+        return (await import('./commands/park.ts')).parkCommand();
+      }),
+    )
     .addCommand(bootCommand())
     .addCommand(stopCommand())
     .addCommand(
@@ -45,6 +50,11 @@ function program(): Command {
     .addCommand(
       lazyCommand('bank', 'snapshots of whole OSes: list, compare, verify, remove, export', async () => {
         return (await import('./commands/bank/bank.ts')).bankCommand();
+      }),
+    )
+    .addCommand(
+      lazyCommand('parking', 'without a memory plan: where OSes lie while another one runs', async () => {
+        return (await import('./commands/parking.ts')).parkingCommand();
       }),
     )
     .addCommand(planCommand())

@@ -18,6 +18,7 @@ import { memorySize } from './checks/memory-size.ts';
 import { nmiWatchdog } from './checks/nmi-watchdog.ts';
 import { nvidia } from './checks/nvidia.ts';
 import { pagingMode } from './checks/paging-mode.ts';
+import { parking } from './checks/parking.ts';
 import { plan } from './checks/plan.ts';
 import { processors } from './checks/processors.ts';
 import { ps2Mouse } from './checks/ps2-mouse.ts';
@@ -49,6 +50,7 @@ export const CHECKS: readonly Check[] = [
   firmwareMap,
   memorySize,
   plan,
+  parking,
   switchboard,
   crashReservation,
   drivers,

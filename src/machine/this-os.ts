@@ -5,6 +5,9 @@ import { MAX_SLOTS, SWITCHBOARD_BYTES } from '../switchboard/layout.ts';
 import { Switchboard } from '../switchboard/switchboard.ts';
 import type { MappedRegion, Sys } from '../sys/sys.ts';
 
+/** Where this OS parks without a memory plan; the initramfs has a copy. */
+export const PARKING_FILE = '/etc/torpor/parking.json';
+
 /** This OS's place in the machine, as its kernel command line says. */
 export interface ThisOs {
   readonly switchboardAddress: number;
@@ -30,7 +33,7 @@ export function findThisOs(sys: Sys): ThisOs {
   if (switchboardAddress === null) {
     throw new TorporError('E_NO_PLAN', 'this machine keeps no memory for other OSes', {
       facts: { commandLine },
-      hint: 'run `torpor plan --slots 1x1G`, add what it prints to the kernel command line, and restart',
+      hint: 'run `torpor plan --slots 1x1G`, add what it prints to the kernel command line, and restart; a kernel without KEXEC_JUMP switches through `torpor parking init DISK`',
     });
   }
   return { switchboardAddress, slot: value('slot', MAX_SLOTS, 1) ?? 0 };
@@ -39,6 +42,11 @@ export function findThisOs(sys: Sys): ThisOs {
 /** False on a machine that keeps no memory for other OSes: there an OS is saved by its own kernel. */
 export function hasPlan(sys: Sys): boolean {
   return /(^|\s)torpor\.switchboard=/.test(sys.readTextFile('/proc/cmdline') ?? '');
+}
+
+/** True where OSes take turns through a parking area: that is no question where one keeps memory for others. */
+export function usesParking(sys: Sys): boolean {
+  return !hasPlan(sys) && sys.readTextFile(PARKING_FILE) !== null;
 }
 
 /** Maps the switchboard's memory; its content is not looked at. Throws E_NOT_ROOT, E_NO_DEVMEM, E_DEVMEM_REFUSED. */

@@ -1,7 +1,18 @@
 import { TorporError } from '../base/errors.ts';
 import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
+import { type PowerCut, seeded } from './storage.fake.ts';
 
-/** A disk in memory for unit tests. */
+/** What a disk writes at once or not at all. */
+const SECTOR_BYTES = 512;
+
+/** A write that no sync has made durable yet. */
+interface PendingWrite {
+  readonly offset: number;
+  readonly before: Uint8Array;
+  readonly after: Uint8Array;
+}
+
+/** A disk in memory for unit tests, which can lose power. */
 export class FakeDisk {
   readonly path: string;
   readonly bytes: Uint8Array;
@@ -13,7 +24,10 @@ export class FakeDisk {
   syncs = 0;
   drops = 0;
   open = 0;
+  /** Called after each `write` and `sync`. */
+  onChange: ((what: 'write' | 'sync') => void) | null = null;
   #writes = 0;
+  #pending: PendingWrite[] = [];
 
   constructor(path: string, content: Uint8Array) {
     this.path = path;
@@ -34,23 +48,43 @@ export class FakeDisk {
       },
       write: (offset, bytes) => {
         this.#change(mode, offset, bytes.length);
-        this.bytes.set(bytes, offset);
+        this.#put(offset, bytes.slice());
       },
       zero: (offset, sizeBytes) => {
         this.#change(mode, offset, sizeBytes);
-        this.bytes.fill(0, offset, offset + sizeBytes);
+        this.#put(offset, new Uint8Array(sizeBytes));
       },
       dropCache: () => {
         this.drops += 1;
       },
       sync: () => {
         this.syncs += 1;
+        this.#pending = [];
+        this.onChange?.('sync');
       },
       close: () => {
         if (isOpen) this.open -= 1;
         isOpen = false;
       },
     };
+  }
+
+  /** What is on the disk after a power cut now: sectors of what was not synced, in no particular order. */
+  afterPowerCut(cut: PowerCut): Uint8Array {
+    const random = typeof cut === 'object' ? seeded(cut.seed) : () => (cut === 'kept' ? 1 : 0);
+    const found = this.bytes.slice();
+    for (const { offset, before } of this.#pending.toReversed()) found.set(before, offset);
+    for (const { offset, after } of this.#pending) {
+      for (let at = 0; at < after.length; at += SECTOR_BYTES)
+        if (random() >= 0.5) found.set(after.subarray(at, at + SECTOR_BYTES), offset + at);
+    }
+    return found;
+  }
+
+  #put(offset: number, after: Uint8Array): void {
+    this.#pending.push({ offset, before: this.bytes.slice(offset, offset + after.length), after });
+    this.bytes.set(after, offset);
+    this.onChange?.('write');
   }
 
   #change(mode: BlockDeviceMode, offset: number, length: number): void {

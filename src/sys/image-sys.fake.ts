@@ -26,6 +26,8 @@ export class FakeImageSys implements ImageSys {
   readonly failing = new Map<string, string>();
   /** Calls in their order: `freeze`, `freeze /`, `createImage`, … */
   readonly calls: string[] = [];
+  /** Called when the machine is left: right before the jump, or instead of turning it off. */
+  onLeave: () => void = () => {};
   readonly files = new Map<string, Extent[]>();
   /** What the kernel log was told. */
   readonly log: string[] = [];
@@ -74,6 +76,7 @@ export class FakeImageSys implements ImageSys {
       atomicRestore: () => {
         this.#call('atomicRestore');
         this.written = Buffer.concat(parts);
+        this.onLeave();
         throw new JumpedAway();
       },
       close: () => this.#call('close'),
@@ -112,6 +115,17 @@ export class FakeImageSys implements ImageSys {
   }
   unmount(place: string): void {
     this.#call(`unmount ${place}`);
+  }
+  endMachine(how: 'off' | 'restart'): void {
+    this.#call(how);
+    this.onLeave();
+    throw new JumpedAway();
+  }
+  makeDirectory(path: string): void {
+    this.#call(`mkdir ${path}`);
+  }
+  removeDirectory(path: string): void {
+    this.#call(`rmdir ${path}`);
   }
   preallocate(path: string): void {
     this.#call(`preallocate ${path}`);

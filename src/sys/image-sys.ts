@@ -75,6 +75,12 @@ export interface ImageSys {
   logLine(text: string): void;
   mount(source: string, place: string, type: string, options: string): void;
   unmount(place: string): void;
+  /** Turns the machine off or starts it anew at once, without ending anything. Returns only by throwing. */
+  endMachine(how: 'off' | 'restart'): void;
+  /** Makes a directory, also one of a kernel's filesystem; an existing one stays. */
+  makeDirectory(path: string): void;
+  /** Removes an empty directory. */
+  removeDirectory(path: string): void;
   /** Makes a file of that size, all of it allocated on the disk. An existing one that is as large stays. */
   preallocate(path: string, sizeBytes: number): void;
   /** Where a file lies on the disk of its filesystem, in its order (FIEMAP). */

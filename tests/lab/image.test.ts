@@ -9,33 +9,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ensureStockDebian } from './stock/debian-stock.ts';
-import { type ScriptResult, StockMachine } from './stock/stock-machine.ts';
+import { StockMachine } from './stock/stock-machine.ts';
+import { readState, START_WITNESS, STATE } from './stock/witness-state.ts';
 
 const skip =
   process.env.TORPOR_LAB_ALL !== '1' && 'a machine for each of two stock kernels: TORPOR_LAB_ALL=1';
-
-/** What the witness says: nonce, count in memory, and the counts on the disk. */
-const STATE = `db() { sqlite3 -cmd '.timeout 20000' /var/witness.db "$1"; }
-read -r nonce count intact </run/witness
-echo "$nonce $count $intact $(tail -1 /var/witness.log) $(db 'select max(n) from counts')" \\
-  "$(db 'pragma integrity_check') $(cat /root/note) $(md5sum -c --quiet /root/blob.md5 >/dev/null 2>&1 && echo same || echo other)"`;
-
-interface Witness {
-  readonly nonce: string;
-  readonly count: number;
-}
-
-function readState({ status, output }: ScriptResult, note: string, blob: 'same' | 'other'): Witness {
-  assert.equal(status, 0, output);
-  const [nonce = '', count = '', intact, logged = '', stored = '', integrity, said, file] = output.split(' ');
-  assert.deepEqual([intact, integrity, said, file], ['intact', 'ok', note, blob], output);
-  // The count in memory is told after those on the disk.
-  for (const onDisk of [logged, stored]) {
-    const ahead = Number(onDisk) - Number(count);
-    assert.ok(ahead >= 0 && ahead <= 2, output);
-  }
-  return { nonce, count: Number(count) };
-}
 
 for (const kind of ['stock12', 'stock13'] as const) {
   test(`${kind}: a snapshot comes back in place and at the next start`, {
@@ -54,11 +32,7 @@ for (const kind of ['stock12', 'stock13'] as const) {
       await machine.start();
       const stress = await run('/opt/torpor/bin/node /opt/torpor/stress.mjs');
       assert.match(stress, /"pages":\d{4}/);
-      await run('torpor bank init && systemctl start stock-witness');
-      await run(
-        'echo before > /root/note; head -c 5000000 /dev/urandom > /root/blob; md5sum /root/blob > /root/blob.md5',
-      );
-      await run('until [ -s /run/witness ]; do sleep 1; done; sync; echo 3 > /proc/sys/vm/drop_caches');
+      await run(`torpor bank init && ${START_WITNESS}`);
       const start = readState(await machine.run(STATE), 'before', 'same');
 
       const snapshot = machine.begin('torpor snapshot --tag one --json');

@@ -1,8 +1,8 @@
 #!/bin/bash
-# dracut.modules(7): a restore that waits is performed before any filesystem is mounted.
+# dracut.modules(7): a restore that waits is performed, and a parked OS resumed, before any filesystem is mounted.
 
 check() {
-	[ -e /etc/torpor/staging.json ]
+	[ -e /etc/torpor/staging.json ] || [ -e /etc/torpor/parking.json ]
 }
 
 depends() {

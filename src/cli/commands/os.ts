@@ -1,6 +1,10 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { formatSize } from '../../base/units.ts';
 import { makeDisk, type RegisteredOs, Registry } from '../../machine/registry.ts';
+import { requireRoot, usesParking } from '../../machine/this-os.ts';
+import { openLinux } from '../../sys/linux.ts';
+import type { Sys } from '../../sys/sys.ts';
 import { print, printJson, printTable } from '../output.ts';
 
 interface AddOptions {
@@ -74,7 +78,9 @@ function ls(): Command {
   return new Command('ls')
     .description('list them')
     .option('--json', 'print JSON')
-    .action((options: { json?: boolean }) => {
+    .action(async (options: { json?: boolean }) => {
+      const sys = openLinux();
+      if (usesParking(sys)) return await listParkedOses(sys, options.json === true);
       const all = new Registry().list();
       if (options.json === true) return printJson(all);
       const rows = all.map((os) => [
@@ -89,6 +95,30 @@ function ls(): Command {
         'no OS is registered; add one with `torpor os add`',
       );
     });
+}
+
+/** Without a memory plan an OS is registered nowhere: it is the one that runs, or it is parked. */
+async function listParkedOses(sys: Sys, json: boolean): Promise<void> {
+  requireRoot(sys);
+  const { readStockStatus } = await import('../../machine/parking/parking-status.ts');
+  const { openLinuxImage } = await import('../../sys/linux/image-sys.ts');
+  const { running, kernelRelease, parking } = readStockStatus(sys, openLinuxImage());
+  const parked = parking.slots.filter(({ os }) => os !== '' && os !== running);
+  const all = [
+    { os: running, state: 'running', since: null, kernelRelease, imageBytes: null },
+    ...parked.map(({ os, state, since, kernelRelease: release, imageBytes }) => {
+      return { os, state, since, kernelRelease: release, imageBytes };
+    }),
+  ];
+  if (json) return printJson(all);
+  const rows = all.map(({ os, state, since, kernelRelease: release, imageBytes }) => [
+    os,
+    state,
+    since ?? '–',
+    imageBytes === null ? '–' : formatSize(imageBytes),
+    release,
+  ]);
+  printTable(['OS', 'STATE', 'SINCE', 'IMAGE', 'KERNEL'], rows, '');
 }
 
 function show(): Command {

@@ -25,7 +25,7 @@ export function restoreCommand(): Command {
       const sys = openLinux();
       if (!hasPlan(sys)) {
         const { refuseResidentOptions, restoreThisSystem } = await import('../image-commands.ts');
-        refuseResidentOptions(options, ['dryRun', 'slot', 'check']);
+        refuseResidentOptions(options, ['slot', 'check']);
         return await restoreThisSystem(sys, reference, options);
       }
       const switchboard = openSwitchboard(sys);

@@ -1,9 +1,12 @@
 import { Command } from 'commander';
 import { TorporError } from '../../base/errors.ts';
 import { formatSize } from '../../base/units.ts';
+import type { StockStatus } from '../../machine/parking/parking-status.ts';
 import { type BankView, type MachineStatus, readStatus } from '../../machine/status.ts';
-import { openSwitchboard } from '../../machine/this-os.ts';
+import { openSwitchboard, requireRoot, usesParking } from '../../machine/this-os.ts';
 import { openLinux } from '../../sys/linux.ts';
+import type { Sys } from '../../sys/sys.ts';
+import { formatAge } from '../format-age.ts';
 import { print, printJson, printTable } from '../output.ts';
 import { renderSwitch } from '../render-switch.ts';
 
@@ -22,7 +25,14 @@ export function statusCommand(): Command {
             hint: '`torpor --help` lists the commands',
           });
         }
-        const switchboard = openSwitchboard(openLinux());
+        const sys = openLinux();
+        if (usesParking(sys)) {
+          requireRoot(sys);
+          const { printStockStatus } = await import('../parked-table.ts');
+          const stock = await readStock(sys);
+          return options.json === true ? printJson(stock) : printStockStatus(stock);
+        }
+        const switchboard = openSwitchboard(sys);
         const isHome = switchboard.running().index === 0;
         const status = isHome ? readStatus(switchboard, await readBankView()) : readStatus(switchboard);
         if (options.json === true) printJson(status);
@@ -56,6 +66,13 @@ function renderStatus(status: MachineStatus): void {
   if (status.lastSwitch !== null) print(`\nlast switch: ${renderSwitch(status.lastSwitch)}`);
 }
 
+/** On a machine without a memory plan the others are images in a parking area. */
+async function readStock(sys: Sys): Promise<StockStatus> {
+  const { readStockStatus } = await import('../../machine/parking/parking-status.ts');
+  const { openLinuxImage } = await import('../../sys/linux/image-sys.ts');
+  return readStockStatus(sys, openLinuxImage());
+}
+
 /** The bank is only looked at: a machine without one, or with a locked one, has a status too. */
 async function readBankView(): Promise<BankView> {
   const { readUnfinishedRestore, withBank } = await import('../../machine/open-bank.ts');
@@ -67,13 +84,4 @@ async function readBankView(): Promise<BankView> {
     if (!(error instanceof TorporError)) throw error;
     return { references: new Map(), unfinishedRestore };
   }
-}
-
-/** `3 min` */
-function formatAge(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  if (seconds < 120) return `${seconds} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.round(seconds / 3600)} h`;
-  return `${Math.round(seconds / 86_400)} d`;
 }

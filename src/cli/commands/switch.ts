@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { withMachineLock } from '../../machine/lock.ts';
 import { isReference } from '../../machine/reference.ts';
 import { planSwitch } from '../../machine/switch-os.ts';
-import { openSwitchboard } from '../../machine/this-os.ts';
+import { openSwitchboard, usesParking } from '../../machine/this-os.ts';
 import { switchTo } from '../../machine/travel.ts';
 import { openLinux } from '../../sys/linux.ts';
 import { addBankOptions, type BankOptions } from '../bank-options.ts';
@@ -20,15 +20,24 @@ interface Options extends BankOptions {
 export function switchCommand(): Command {
   const command = new Command('switch')
     .description('park this OS and go on with another; returns when somebody comes back')
-    .argument('<os>', 'a resident OS, or OS@TAG to bring it back to that snapshot first')
+    .argument(
+      '<os>',
+      'a resident OS, or OS@TAG to bring it back to that snapshot first; without a memory plan a parked OS',
+    )
     .option('--slot <number>', 'of OS@TAG: another slot than that of the snapshot')
     .option('--check', 'of OS@TAG: read everything back and compare it before the OS can run');
   return addBankOptions(command)
     .option('--dry-run', 'check everything, change nothing')
     .option('--json', 'print JSON')
-    .action((name: string, options: Options) =>
-      isReference(name) ? restoreAndSwitch(name, options) : switchToResident(name, options),
-    );
+    .action(async (name: string, options: Options) => {
+      if (usesParking(openLinux())) {
+        const { switchToParked } = await import('../parking-commands.ts');
+        return await switchToParked(name, options);
+      }
+      return isReference(name)
+        ? await restoreAndSwitch(name, options)
+        : await switchToResident(name, options);
+    });
 }
 
 async function switchToResident(name: string, options: Options): Promise<void> {

@@ -1,8 +1,10 @@
 import { TorporError } from '../../base/errors.ts';
 import { formatSize, MIB, PAGE_BYTES } from '../../base/units.ts';
 import type { BlockDevice } from '../../sys/block-device.ts';
-import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
+import type { ImageSys } from '../../sys/image-sys.ts';
+import { loadImage } from './load-image.ts';
 import type { PageRuns } from './page-runs.ts';
+import type { Dialect } from './pfn-list.ts';
 import { checkSection, readStagedIndex, visitSection } from './section-reader.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, StagingArea, type StagingPlace } from './staging-area.ts';
 import type { Section } from './staging-layout.ts';
@@ -19,6 +21,8 @@ export interface RestoreImagePlan {
   readonly filesystems: readonly string[];
   /** What the snapshot's disks are here. */
   readonly disks: readonly OwnDisk[];
+  /** What this kernel reads; null: the image was laid out for it. */
+  readonly dialect?: Dialect | null;
 }
 
 /**
@@ -56,7 +60,7 @@ export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
   let isChanged = header.state === 'begun';
   try {
     log(`loading ${formatSize(image.dataPages * PAGE_BYTES)}`);
-    loadImage(snapshot, area, image, buffer);
+    loadImage(snapshot, area, image, buffer, plan.dialect ?? null);
     requireMemory(sys, header.reference);
     log('freezing this system');
     snapshot.freeze();
@@ -92,14 +96,6 @@ export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
       },
     );
   }
-}
-
-/** Hands the stream to the kernel, which refuses it at its second page when it is not for this machine. */
-function loadImage(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): void {
-  const crc = visitSection(area, image, buffer, (bytes) => {
-    for (let at = 0; at < bytes.length; at += PAGE_BYTES) snapshot.write(bytes.subarray(at, at + PAGE_BYTES));
-  });
-  checkSection(area, image, crc);
 }
 
 /** Throws E_IMAGE_MEMORY: without that memory the kernel would refuse the jump when the disks are written. */

@@ -1,6 +1,6 @@
 import { TorporError } from '../../base/errors.ts';
 import { formatSize, MIB, PAGE_BYTES } from '../../base/units.ts';
-import type { BlockDevice } from '../../sys/block-device.ts';
+import type { BlockDevice, BlockDeviceMode } from '../../sys/block-device.ts';
 import type { Extent, ImageSys } from '../../sys/image-sys.ts';
 import {
   decodeStagingHeader,
@@ -31,8 +31,8 @@ export class StagingArea {
   /** For headers, and for whoever has bytes that are not page-aligned. */
   readonly #own: Uint8Array;
 
-  constructor(sys: ImageSys, place: StagingPlace) {
-    this.#device = sys.openDirect(place.device, 'write');
+  constructor(sys: ImageSys, place: StagingPlace, mode: BlockDeviceMode = 'write') {
+    this.#device = sys.openDirect(place.device, mode);
     this.#own = sys.allocatePages(CHUNK_BYTES);
     this.place = place;
     this.pages = place.extents.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / PAGE_BYTES;

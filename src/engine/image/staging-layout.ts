@@ -46,9 +46,10 @@ export const RUNS_PER_PAGE = PAGE_BYTES / RUN.sizeBytes;
 /**
  * `taken`: a whole image of this system, to be put into the bank. `pending`: a whole image that is to
  * replace the system, now or at the next start. `begun`: the same, and disks were written: nothing else can start.
+ * `parked`: a whole image, in a slot of a parking area, of a system that stands still until it is resumed.
  */
-export type StagingState = 'taken' | 'pending' | 'begun';
-const STATES: readonly StagingState[] = ['taken', 'pending', 'begun'];
+export type StagingState = 'taken' | 'pending' | 'begun' | 'parked';
+const STATES: readonly StagingState[] = ['taken', 'pending', 'begun', 'parked'];
 const KINDS = ['image', 'disk', 'facts'] as const;
 
 export interface Section {

@@ -169,7 +169,7 @@ function freezeOne(sys: ImageSys, place: string): boolean {
   }
 }
 
-function saveStream(snapshot: SnapshotDevice, area: StagingArea, buffer: Uint8Array): Section {
+export function saveStream(snapshot: SnapshotDevice, area: StagingArea, buffer: Uint8Array): Section {
   const pages = snapshot.imageBytes() / PAGE_BYTES;
   area.requireRoom(FIRST_SECTION_PAGE, pages);
   const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
@@ -203,7 +203,7 @@ function saveDisks(
   });
 }
 
-function saveFacts(facts: string, area: StagingArea, before: Section, buffer: Uint8Array): Section {
+export function saveFacts(facts: string, area: StagingArea, before: Section, buffer: Uint8Array): Section {
   const writer = new SectionWriter(area, before.firstPage + before.dataPages + before.indexPages);
   const text = Buffer.from(facts);
   if (text.length > CHUNK_BYTES) throw new Error('facts of more than 1 MiB');

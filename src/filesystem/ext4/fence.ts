@@ -43,6 +43,13 @@ export function readExt4Fence(disk: DiskReader): string | null {
   return hash.digest('hex');
 }
 
+/** Where the journal begins on the disk, in bytes: its superblock. Null without one that is understood. */
+export function findJournalStart(disk: DiskReader, layout: Ext4Layout): number | null {
+  if (layout.journalInode === 0) return null;
+  const first = findJournal(disk, layout)?.[0];
+  return first === undefined ? null : first.start * layout.blockBytes;
+}
+
 function hashBlocks(disk: DiskReader, { blockBytes }: Ext4Layout, run: BlockRun, hash: Hash): void {
   const chunk = new Uint8Array(MIB);
   const end = (run.start + run.count) * blockBytes;

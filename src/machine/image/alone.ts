@@ -1,16 +1,23 @@
 import { isErrorCode } from '../../base/error-codes.ts';
 import { TorporError } from '../../base/errors.ts';
+import { type ParkPlan, type ParkResult, parkImage } from '../../engine/image/park-image.ts';
 import { type RestoreImagePlan, restoreImage } from '../../engine/image/restore-image.ts';
+import { StagingArea } from '../../engine/image/staging-area.ts';
 import { type TakePlan, type TakeResult, takeImage } from '../../engine/image/take-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 
 /** What the process that holds the freeze is asked for on its standard input. */
 type Task =
   | { readonly kind: 'take'; readonly plan: TakePlan }
-  | { readonly kind: 'restore'; readonly plan: RestoreImagePlan };
+  | { readonly kind: 'restore'; readonly plan: RestoreImagePlan }
+  | ParkTask;
+interface ParkTask {
+  readonly kind: 'park';
+  readonly plan: ParkPlan;
+}
 
 /** Its only output, written when everything runs again. */
-type Answer = { readonly ok: TakeResult } | { readonly error: object };
+type Answer = { readonly ok: TakeResult | ParkResult } | { readonly error: object };
 
 /** The command of this program that {@link askAlone} starts; not for people. */
 export const ALONE_COMMAND = 'hold-freeze';
@@ -19,11 +26,21 @@ export const ALONE_COMMAND = 'hold-freeze';
 export function answerAlone(image: ImageSys, input: string): string {
   try {
     const task = JSON.parse(input) as Task;
-    const ok = task.kind === 'take' ? takeImage(image, task.plan) : restoreImage(image, task.plan);
-    return JSON.stringify({ ok } satisfies Answer);
+    return JSON.stringify({ ok: perform(image, task) } satisfies Answer);
   } catch (error) {
     const known = error instanceof TorporError ? error : new TorporError('E_SYSCALL', String(error));
     return JSON.stringify({ error: known.toJSON() } satisfies Answer);
+  }
+}
+
+function perform(image: ImageSys, task: Task): TakeResult | ParkResult {
+  switch (task.kind) {
+    case 'take':
+      return takeImage(image, task.plan);
+    case 'restore':
+      return restoreImage(image, task.plan);
+    case 'park':
+      return parkImage(image, task.plan);
   }
 }
 
@@ -31,7 +48,9 @@ export function answerAlone(image: ImageSys, input: string): string {
  * Has a process that runs alone carry out a task. While it does, this process is frozen with all others.
  * Throws what the task threw.
  */
-export function askAlone(image: ImageSys, task: Task): TakeResult {
+export function askAlone(image: ImageSys, task: ParkTask): ParkResult;
+export function askAlone(image: ImageSys, task: Task): TakeResult;
+export function askAlone(image: ImageSys, task: Task): TakeResult | ParkResult {
   const { output, failure } = image.runAlone([ALONE_COMMAND], JSON.stringify(task));
   let answer: Answer | null = null;
   try {
@@ -43,7 +62,9 @@ export function askAlone(image: ImageSys, task: Task): TakeResult {
   const code = answer === null ? '' : String((answer.error as { code?: unknown }).code);
   // Whatever it had frozen by itself is thawed by its end, but not filesystems. SAFETY: once disks may be
   // another system's, they stay frozen.
-  const mayThaw = task.kind === 'take' || (answer !== null && code !== 'E_RESTORE_UNFINISHED');
+  // A system that parks has none of the disks that a restore writes.
+  if (task.kind === 'park') discardParked(image, task.plan);
+  const mayThaw = task.kind !== 'restore' || (answer !== null && code !== 'E_RESTORE_UNFINISHED');
   if (mayThaw) for (const place of task.plan.filesystems.toReversed()) thawQuietly(image, place);
   if (answer === null) {
     throw new TorporError('E_SYSCALL', `the process that held the system failed: ${failure ?? 'no answer'}`, {
@@ -59,6 +80,17 @@ export function askAlone(image: ImageSys, task: Task): TakeResult {
     facts,
     ...(hint === null ? {} : { hint }),
   });
+}
+
+/** SAFETY: a system whose filesystems are about to thaw is parked no longer, also when its holder was ended. */
+function discardParked(image: ImageSys, { staging, id }: ParkPlan): void {
+  try {
+    const area = new StagingArea(image, staging);
+    if (area.readHeader()?.id === id) area.discard();
+    area.close();
+  } catch {
+    // It is stale all the same: the thaw changes the disks.
+  }
 }
 
 function thawQuietly(image: ImageSys, place: string): void {

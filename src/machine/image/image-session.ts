@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.ts';
+import type { OwnDisk } from '../../engine/image/take-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { type BankPlace, completeBankPlace } from '../open-bank.ts';
@@ -10,6 +11,8 @@ import { type OwnSystem, readOwnSystem, requireSnapshotDevice } from './own-syst
 import {
   estimateStaging,
   findStagingFile,
+  lookForStagingFile,
+  makeStagingFile,
   readStagingPlace,
   stageInFile,
   stageOnDisk,
@@ -59,11 +62,27 @@ function holdsImage(image: ImageSys, place: StagingPlace): boolean {
   }
 }
 
-/** The session of a system that has come back: a file beside the bank may have moved meanwhile. */
-export function withCurrentStaging(session: ImageSession): ImageSession {
+/** Does this system have any of these disks? Otherwise they are another OS's. */
+export function ownsDisks({ own }: ImageSession, disks: readonly OwnDisk[]): boolean {
+  return disks.some(({ path }) => own.disks.some((disk) => disk.path === path));
+}
+
+/**
+ * The session for a restore of another OS: where that one stages is not known here, but both have the bank, so
+ * a file beside it is where it looks when it has come back. Throws E_STAGING_FULL, E_STAGING.
+ */
+export function withSharedStaging(session: ImageSession, sizeBytes: number): ImageSession {
+  const { image, own, staging } = session;
+  if (staging.device === own.bank.disk.path) return session;
+  return { ...session, staging: makeStagingFile(image, own.bank, sizeBytes) };
+}
+
+/** Where what has come back may have been staged, its own place first. */
+export function arrivalPlaces(session: ImageSession): StagingPlace[] {
   const { sys, image, own, staging } = session;
-  if (staging.device !== own.bank.disk.path) return session;
-  return { ...session, staging: findStagingFile(sys, image, own.bank) };
+  if (staging.device === own.bank.disk.path) return [findStagingFile(sys, image, own.bank)];
+  const shared = lookForStagingFile(image, own.bank);
+  return shared === null ? [staging] : [staging, shared];
 }
 
 export function withStaging<T>(session: ImageSession, action: (area: StagingArea) => T): T {

@@ -36,7 +36,7 @@ export function readOwnSystem(sys: Sys, bankDirectory: string): OwnSystem {
 }
 
 /** Pages in a swap area would be missing from the image, and would change after it. */
-function refuseSwap(sys: Sys): void {
+export function refuseSwap(sys: Sys): void {
   const lines = (sys.readTextFile('/proc/swaps') ?? '').trim().split('\n').slice(1);
   if (lines.length === 0) return;
   const areas = lines.map((line) => line.split(/\s/)[0]!);

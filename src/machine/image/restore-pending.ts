@@ -26,7 +26,7 @@ export function restorePending(sys: Sys, image: ImageSys): PendingOutcome {
   const place = readStagingPlace(sys);
   if (place === null) return { outcome: 'none' };
   const header = readHeader(image, place);
-  if (header === null || header.state === 'taken') return { outcome: 'none' };
+  if (header === null || header.state === 'taken' || header.state === 'parked') return { outcome: 'none' };
   const { reference } = header;
   const isBegun = header.state === 'begun';
   const isUnwanted = /(^|\s)torpor\.restore=no(\s|$)/.test(sys.readTextFile('/proc/cmdline') ?? '');

@@ -16,12 +16,21 @@ import { askAlone } from './alone.ts';
 import { findNamedDisk } from './disk-name.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { imageKernelOf } from './image-facts.ts';
-import { type ImageSession, newId, withoutBank, withStaging } from './image-session.ts';
+import {
+  type ImageSession,
+  newId,
+  ownsDisks,
+  withoutBank,
+  withSharedStaging,
+  withStaging,
+} from './image-session.ts';
 import { finishStaged } from './snapshot-image.ts';
 import { type PendingRestore, stageSnapshot } from './stage-snapshot.ts';
 
 /** Kept free for the kernel while it loads an image. */
 const SPARE_BYTES = 32 * MIB;
+/** Lists and indexes beside the pages. */
+const STAGED_OVERHEAD = 1.02;
 
 /**
  * Replaces the running system by a snapshot: stages it, then has the kernel do it. Returns only with
@@ -34,21 +43,23 @@ export async function restoreToImage(
   reference: string,
   options: { readonly atBoot: boolean; readonly onProgress?: OnProgress },
 ): Promise<PendingRestore> {
-  const { sys, image, own, bankPlace, staging } = session;
+  const { sys, image, own, bankPlace } = session;
   await finishStaged(session, options.onProgress);
+  let place = session;
   const id = newId();
   let disks: OwnDisk[] = [];
   const pending = await withBank({ ...bankPlace, write: true }, async (bank) => {
     const snapshot = bank.find(reference);
     const kernel = checkSnapshot(sys, snapshot);
     disks = findDisks(sys, snapshot);
+    if (!ownsDisks(session, disks)) place = stageForOther(session, snapshot, options.atBoot);
     const loader = readLoader(sys);
     if (!options.atBoot) checkLoader(kernel, loader);
     const { onProgress } = options;
     await verifySnapshot(bank, snapshot, onProgress === undefined ? {} : { onProgress });
     // The kernel that will load it at the next start is not known.
     const dialect = options.atBoot ? 'plain' : loader.dialect;
-    return await withStaging(session, async (area) => {
+    return await withStaging(place, async (area) => {
       const staged = { bank, snapshot, kernel, id, dialect, buffer: image.allocatePages(CHUNK_BYTES) };
       const { pages, ...pending } = await stageSnapshot(area, staged, onProgress);
       if (options.atBoot) return pending;
@@ -63,12 +74,17 @@ export async function restoreToImage(
   });
   if (options.atBoot) return pending;
   const mark = markLog(sys, id);
-  const plan = { staging, id, filesystems: own.filesystems.map(({ mountPoint }) => mountPoint), disks };
+  const plan = {
+    staging: place.staging,
+    id,
+    filesystems: own.filesystems.map(({ mountPoint }) => mountPoint),
+    disks,
+  };
   try {
     withoutBank(session, () => askAlone(image, { kind: 'restore', plan }));
   } catch (error) {
     // One that has begun has to be completed at the next start.
-    withStaging(session, (area) => {
+    withStaging(place, (area) => {
       if (area.readHeader()?.state === 'pending') area.discard();
     });
     throw explainImageFailure(sys, error, mark);
@@ -76,8 +92,30 @@ export async function restoreToImage(
   throw new Error('a restore that returns');
 }
 
+/** Where another OS looks when it has come back. Throws E_STAGING, E_STAGING_FULL. */
+function stageForOther(
+  session: ImageSession,
+  { description, reference }: Snapshot,
+  atBoot: boolean,
+): ImageSession {
+  const { stored, zero } = description.pages;
+  const place = withSharedStaging(
+    session,
+    Math.ceil((stored + zero) * PAGE_BYTES * STAGED_OVERHEAD) + SPARE_BYTES,
+  );
+  if (place === session || !atBoot) return place;
+  throw new TorporError(
+    'E_STAGING',
+    `${reference} is of another OS, and the next start looks only at ${session.staging.device}`,
+    {
+      facts: { reference, device: session.staging.device },
+      hint: 'restore it at once, without --at-boot; or go back to a staging area beside the bank: remove /etc/torpor/staging.json, take a snapshot, run boot/install',
+    },
+  );
+}
+
 /** Throws E_OTHER_MACHINE, E_PAGING_MODE. */
-function checkSnapshot(sys: Sys, { description, reference }: Snapshot): ImageKernel {
+export function checkSnapshot(sys: Sys, { description, reference }: Snapshot): ImageKernel {
   const kernel = imageKernelOf(description);
   if (kernel === null) {
     throw new TorporError('E_OTHER_MACHINE', `${reference} is of the resident engine: it needs a slot`, {
@@ -91,7 +129,7 @@ function checkSnapshot(sys: Sys, { description, reference }: Snapshot): ImageKer
 }
 
 /** What the snapshot's disks are here. Throws E_DISK_MISSING. */
-function findDisks(sys: Sys, { description, reference }: Snapshot): OwnDisk[] {
+export function findDisks(sys: Sys, { description, reference }: Snapshot): OwnDisk[] {
   return description.disks.map(({ name, sizeBytes }) => {
     const disk = findNamedDisk(sys, name);
     if (disk !== null) return { name, path: disk.path };
@@ -103,7 +141,7 @@ function findDisks(sys: Sys, { description, reference }: Snapshot): OwnDisk[] {
 }
 
 /** Throws E_IMAGE_MEMORY: the kernel holds the whole image in memory before it puts it in place. */
-function requireMemory(pages: number, loader: Loader, reference: string): void {
+export function requireMemory(pages: number, loader: Loader, reference: string): void {
   const neededBytes = pages * PAGE_BYTES + SPARE_BYTES;
   if (loader.availableBytes >= neededBytes) return;
   throw new TorporError(

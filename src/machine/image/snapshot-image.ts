@@ -2,15 +2,17 @@ import { hostname } from 'node:os';
 import type { Saved } from '../../bank/snapshot.ts';
 import { TorporError } from '../../base/errors.ts';
 import type { OnProgress } from '../../base/progress.ts';
+import type { StagingHeader } from '../../engine/image/staging-layout.ts';
 import type { TakeResult } from '../../engine/image/take-image.ts';
 import { runHooks } from '../hooks.ts';
 import { withBank } from '../open-bank.ts';
+import { osOf } from '../reference.ts';
 import { checkTag, defaultTag } from '../snapshot-os.ts';
 import { askAlone } from './alone.ts';
 import { drainStaging } from './drain.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { readImageFacts } from './image-facts.ts';
-import { type ImageSession, newId, withCurrentStaging, withoutBank, withStaging } from './image-session.ts';
+import { arrivalPlaces, type ImageSession, newId, withoutBank, withStaging } from './image-session.ts';
 
 /** What is to be saved, and what the snapshot will be called. */
 export interface ImageWish {
@@ -81,7 +83,7 @@ export async function snapshotImage(
   } catch (error) {
     throw explainImageFailure(sys, error, mark);
   }
-  if (result.outcome === 'restored') return welcomeBack(session, os, facts.createdMs, parked);
+  if (result.outcome === 'restored') return welcomeBack(session, reference, facts.createdMs, parked);
   const seconds = String(Math.round(result.pausedMs / 1000));
   const resumed = { TORPOR_OS: os, TORPOR_FROM: os, TORPOR_AWAY_SECONDS: seconds };
   const warnings = [...parked, ...runHooks(sys, 'post-resume', resumed)];
@@ -115,18 +117,13 @@ export async function finishStaged(session: ImageSession, onProgress?: OnProgres
 /** The first thing that the system does when it has come back. */
 function welcomeBack(
   session: ImageSession,
-  os: string,
+  from: string,
   createdMs: number,
   parked: readonly string[],
 ): ImageOutcome {
   const { sys } = session;
-  const { reference, generation } = withStaging(withCurrentStaging(session), (area) => {
-    const header = area.readHeader();
-    if (header === null || header.state === 'taken') throw new Error('nobody knows which snapshot this is');
-    sys.reseedRandom(header.seed);
-    area.discard();
-    return header;
-  });
+  const os = osOf({ reference: from });
+  const { reference, generation } = readArrival(session, from);
   const awayMs = Math.max(0, Math.round(sys.realtimeMs()) - createdMs);
   const resumed = {
     TORPOR_OS: os,
@@ -140,4 +137,18 @@ function welcomeBack(
     ...runHooks(sys, 'post-restore', restored),
   ];
   return { outcome: 'restored', reference, generation, awayMs, warnings };
+}
+
+/** What was restored, read from where it was staged, which is empty then. */
+function readArrival(session: ImageSession, reference: string): StagingHeader {
+  const found = arrivalPlaces(session).flatMap((staging) => {
+    const header = withStaging({ ...session, staging }, (area) => area.readHeader());
+    return header === null || header.state === 'taken' ? [] : [{ staging, header }];
+  });
+  // Another restore may wait in this system's own place.
+  const arrival = found.find(({ header }) => header.reference === reference) ?? found[0];
+  if (arrival === undefined) throw new Error('nobody knows which snapshot this is');
+  session.sys.reseedRandom(arrival.header.seed);
+  withStaging({ ...session, staging: arrival.staging }, (area) => area.discard());
+  return arrival.header;
 }

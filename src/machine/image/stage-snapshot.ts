@@ -106,7 +106,8 @@ export async function stageSnapshot(
   return { reference, generation, pages };
 }
 
-function readRuns(bank: Bank, snapshot: Snapshot, region: Region): PageRuns {
+/** Which pages of a region a snapshot has. */
+export function readRuns(bank: Bank, snapshot: Snapshot, region: Region): PageRuns {
   const map = openPageMap(bank, snapshot, regionKey(region));
   if (map === null) throw new Error(`there is no map of ${regionKey(region)}`);
   const runs = new PageRuns();

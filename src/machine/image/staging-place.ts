@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { TorporError } from '../../base/errors.ts';
 import { alignUp, formatSize, MIB, PAGE_BYTES } from '../../base/units.ts';
+import { readParkingArea } from '../../engine/image/parking-area.ts';
 import type { StagingPlace } from '../../engine/image/staging-area.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
@@ -58,6 +59,12 @@ export function stageOnDisk(sys: Sys, image: ImageSys, id: string): StagingPlace
       hint: 'the staging area is overwritten whole: name a partition that nothing else uses',
     });
   }
+  if (readParkingArea(image, disk.path) !== null) {
+    throw new TorporError('E_DISK_IN_USE', `${disk.path} is a parking area`, {
+      facts: { disk: id, holders: ['parked OSes'] },
+      hint: 'the staging area is overwritten whole: name another partition',
+    });
+  }
   const device = image.openDirect(disk.path, 'read');
   const sizeBytes = device.sizeBytes - (device.sizeBytes % PAGE_BYTES);
   device.close();
@@ -69,14 +76,40 @@ export function stageOnDisk(sys: Sys, image: ImageSys, id: string): StagingPlace
  * file does. Throws E_STAGING_FULL, E_STAGING.
  */
 export function stageInFile(sys: Sys, image: ImageSys, bank: MountedDisk, sizeBytes: number): StagingPlace {
-  const path = areaPath(bank);
-  const wanted = alignUp(sizeBytes, MIB);
-  try {
+  return explainFull(areaPath(bank), alignUp(sizeBytes, MIB), (path, wanted) => {
     const known = readStagingPlace(sys);
     const isLarge = known !== null && known.device === bank.disk.path && sizeOfPlace(known) >= wanted;
     // It moves when it grows: with room to spare it seldom does.
     if (!isLarge) image.preallocate(path, alignUp(wanted * HEADROOM, MIB));
     return findStagingFile(sys, image, bank);
+  });
+}
+
+/** The same for once: this system goes on with its own place. Throws E_STAGING_FULL, E_STAGING. */
+export function makeStagingFile(image: ImageSys, bank: MountedDisk, sizeBytes: number): StagingPlace {
+  return explainFull(areaPath(bank), alignUp(sizeBytes, MIB), (path, wanted) => {
+    image.preallocate(path, wanted);
+    return { device: bank.disk.path, extents: image.fileExtents(path) };
+  });
+}
+
+/** That file as it lies now; null when there is none. */
+export function lookForStagingFile(image: ImageSys, bank: MountedDisk): StagingPlace | null {
+  try {
+    const extents = image.fileExtents(areaPath(bank));
+    return extents.length === 0 ? null : { device: bank.disk.path, extents };
+  } catch {
+    return null;
+  }
+}
+
+function explainFull(
+  path: string,
+  wanted: number,
+  action: (path: string, wanted: number) => StagingPlace,
+): StagingPlace {
+  try {
+    return action(path, wanted);
   } catch (cause) {
     if (!(cause instanceof TorporError)) throw cause;
     const isFull = cause.facts.errno === 'ENOSPC';

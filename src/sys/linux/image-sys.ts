@@ -5,8 +5,10 @@ import {
   fstatSync,
   fsyncSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   readFileSync,
+  rmdirSync,
   writeSync,
 } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
@@ -14,7 +16,8 @@ import { PAGE_BYTES } from '../../base/units.ts';
 import type { AloneResult, Extent, ImageSys } from '../image-sys.ts';
 import { allocate, lastErrno, syscall } from '../native.ts';
 import { openDirectDevice } from './block-device.ts';
-import { SYSTEM_CALL } from './call.ts';
+import { check, SYSTEM_CALL } from './call.ts';
+import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
 
 // include/uapi/linux/fs.h, include/uapi/linux/fiemap.h (6.12)
@@ -28,6 +31,9 @@ const FIEMAP_EXTENT_LAST = 1;
 /** UNKNOWN, DELALLOC, ENCODED, DATA_ENCRYPTED, NOT_ALIGNED, DATA_INLINE, DATA_TAIL: not the bytes on the disk. */
 const FIEMAP_EXTENT_UNUSABLE = 0x2 | 0x4 | 0x8 | 0x80 | 0x100 | 0x200 | 0x400;
 const EXTENTS_AT_A_TIME = 64;
+
+/** include/uapi/linux/reboot.h: LINUX_REBOOT_CMD_POWER_OFF and _RESTART, without a sync before them. */
+const REBOOT_COMMANDS = { off: 0x4321_fedc, restart: 0x0123_4567 } as const;
 
 const MLOCK_ONFAULT = 1;
 /** A readable line of proc_pid_maps(5) that names a file: `START-END r-xp OFFSET DEVICE INODE /PATH`. */
@@ -78,10 +84,29 @@ export function openLinuxImage(): ImageSys {
       run('mount', place, ['-t', type, '-o', options, source, place]);
     },
     unmount: (place) => run('umount', place, [place]),
+    endMachine: (how) => check('reboot', reboot(REBOOT_COMMANDS[how])),
+    makeDirectory(path) {
+      attempt('mkdir', path, () => mkdirSync(path, { recursive: true }));
+    },
+    removeDirectory(path) {
+      attempt('rmdir', path, () => rmdirSync(path));
+    },
     preallocate,
     fileExtents,
     runAlone,
   };
+}
+
+function reboot(command: number): number {
+  return syscall(SYSTEM_CALL.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, command, 0, 0, 0);
+}
+
+function attempt(call: string, path: string, action: () => void): void {
+  try {
+    action();
+  } catch (cause) {
+    throw failure(call, path, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
+  }
 }
 
 /** mount(8) and umount(8) know the options' texts and keep /run/mount in order. */

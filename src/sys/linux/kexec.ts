@@ -9,8 +9,8 @@ const KEXEC_FLAGS: Record<KexecKind, number> = { leave: 0, crash: 1, jump: 2 };
 const KEXEC_SEGMENT_BYTES = 32;
 
 // include/uapi/linux/reboot.h
-const REBOOT_MAGIC1 = 0xfee1dead;
-const REBOOT_MAGIC2 = 672274793;
+export const REBOOT_MAGIC1 = 0xfee1dead;
+export const REBOOT_MAGIC2 = 672274793;
 const REBOOT_CMD_KEXEC = 0x45584543;
 
 export function rebootKexec(): void {

@@ -9,6 +9,7 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
+import { truncate, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -31,40 +32,64 @@ export interface ScriptResult {
   readonly output: string;
 }
 
-/** A machine with a stock Debian: a root disk, a bank disk, and a serial port that runs scripts. */
+/** A machine with stock Debians: root disks, a bank disk, maybe a parking disk, and a serial port that runs scripts. */
 export class StockMachine {
   readonly #directory: string;
-  readonly #debian: StockDebian;
+  readonly #debians: readonly StockDebian[];
+  readonly #hasParking: boolean;
   #qemu: ChildProcess | null = null;
   #port: Socket | null = null;
   #next = 0;
   readonly #waiting = new Map<string, (result: ScriptResult) => void>();
 
-  private constructor(debian: StockDebian, directory: string) {
-    this.#debian = debian;
+  private constructor(debians: readonly StockDebian[], directory: string, hasParking: boolean) {
+    this.#debians = debians;
     this.#directory = directory;
+    this.#hasParking = hasParking;
   }
 
   static async make(debian: StockDebian, directory: string): Promise<StockMachine> {
+    return await StockMachine.makeWith([debian], directory, 0);
+  }
+
+  /** Each Debian on a disk of its own (vda, then vdc …), and a disk (the last) to park on. */
+  static async makeWith(
+    debians: readonly StockDebian[],
+    directory: string,
+    parkingBytes: number,
+  ): Promise<StockMachine> {
     mkdirSync(directory, { recursive: true });
-    const machine = new StockMachine(debian, directory);
-    await runProcess('cp', ['--reflink=auto', '--sparse=always', debian.image, machine.#path('root.img')]);
-    copyFileSync(debian.initrd, machine.#path('initrd'), constants.COPYFILE_FICLONE);
+    const machine = new StockMachine(debians, directory, parkingBytes > 0);
+    for (const [index, { image, initrd }] of debians.entries()) {
+      const root = machine.#path(rootName(index));
+      await runProcess('cp', ['--reflink=auto', '--sparse=always', image, root]);
+      copyFileSync(initrd, machine.#path(initrdName(index)), constants.COPYFILE_FICLONE);
+    }
     await makeBankDisk(machine.#path('bank.img'), 3 * GIB);
+    if (machine.#hasParking) await makeEmptyDisk(machine.#path('parking.img'), parkingBytes);
     return machine;
   }
 
-  /** Starts it and waits until it runs scripts. */
-  async start(args: readonly string[] = []): Promise<void> {
+  /** Starts one of its systems and waits until it runs scripts. */
+  async start(args: readonly string[] = [], which = 0): Promise<void> {
     const up = this.#awaitAnswer('up');
-    await this.powerOn(args);
+    await this.powerOn(args, which);
     await withDeadline(up, START_MS, 'the machine did not start');
   }
 
+  /** Waits until the machine is off by itself. */
+  async off(timeoutMs = 5 * 60_000): Promise<void> {
+    const qemu = this.#qemu;
+    if (qemu === null || qemu.exitCode !== null) return;
+    const ended = new Promise<void>((resolve) => qemu.once('exit', () => resolve()));
+    await withDeadline(ended, timeoutMs, 'the machine did not turn itself off');
+    await this.cut();
+  }
+
   /** Starts it only: a system that is restored at its start does not say that it is up. */
-  async powerOn(args: readonly string[] = []): Promise<void> {
+  async powerOn(args: readonly string[] = [], which = 0): Promise<void> {
     const socket = this.#path('commands.sock');
-    this.#qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args), {
+    this.#qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args, which), {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const log = createWriteStream(this.#path('console.txt'), { flags: 'a' });
@@ -102,23 +127,30 @@ export class StockMachine {
 
   /** Starts a script that replaces the system, and waits for the one that comes back to an earlier script. */
   async replaceBy(id: string, script: string): Promise<ScriptResult> {
+    return await this.arrive(id, this.begin(script).result);
+  }
+
+  /** Waits for the system that comes back to an earlier script; throws when the script that leaves for it ends. */
+  async arrive(id: string, leaving: Promise<ScriptResult>): Promise<ScriptResult> {
     const back = this.again(id);
     back.catch(() => {});
-    const refused = this.begin(script).result.then(({ status, output }) => {
-      throw new Error(`“${script}” ended with ${status}: ${output}`);
+    const refused = leaving.then(({ status, output }) => {
+      throw new Error(`the script that leaves ended with ${status}: ${output}`);
     });
+    // It ends one day, when somebody has come back to it.
+    refused.catch(() => {});
     return await Promise.race([back, refused]);
   }
 
   /** Starts the machine into a restore that waits, and waits for the system that comes back to an earlier script. */
-  async powerOnInto(id: string): Promise<ScriptResult> {
+  async powerOnInto(id: string, which = 0): Promise<ScriptResult> {
     const back = this.again(id);
     back.catch(() => {});
     const anew = this.#awaitAnswer('up').then(() => {
       throw new Error('the machine started anew instead of being restored');
     });
     anew.catch(() => {});
-    await this.powerOn();
+    await this.powerOn([], which);
     return await Promise.race([back, anew]);
   }
 
@@ -151,7 +183,7 @@ export class StockMachine {
    * Takes over the initramfs that the system has made for itself, as a boot loader does: without replaying the
    * journal of a system that lost its power. The machine must be off. Throws when it is not the one with that digest.
    */
-  async adoptInitrd(release: string, sha256: string): Promise<void> {
+  async adoptInitrd(release: string, sha256: string, which = 0): Promise<void> {
     const found = this.#path('initrd.found');
     rmSync(found, { force: true });
     // It looks at no bitmaps (-c), which do not fit each other before the replay. What fails it says, and ends with 0.
@@ -159,15 +191,15 @@ export class StockMachine {
       '-c',
       '-R',
       `dump /boot/initrd.img-${release} ${found}`,
-      this.#path('root.img'),
+      this.#path(rootName(which)),
     ]);
     const digest = existsSync(found) ? await hashFile(found) : null;
     if (digest !== sha256)
       throw new Error(`the initramfs of the disk is ${digest}, and it was made as ${sha256}`);
-    renameSync(found, this.#path('initrd'));
+    renameSync(found, this.#path(initrdName(which)));
   }
 
-  #arguments(socket: string, args: readonly string[]): string[] {
+  #arguments(socket: string, args: readonly string[], which: number): string[] {
     const disk = (name: string): string[] => [
       '-drive',
       `file=${this.#path(name)},format=raw,if=virtio,cache=unsafe`,
@@ -176,7 +208,7 @@ export class StockMachine {
       'console=ttyS0',
       // What Torpor says of a restore, and not what the kernel says of everything.
       'loglevel=6',
-      'root=/dev/vda',
+      `root=/dev/vd${which === 0 ? 'a' : String.fromCharCode(98 + which)}`,
       'rw',
       'tsc=reliable',
       'i8042.noaux',
@@ -189,9 +221,12 @@ export class StockMachine {
       ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
       ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
-      ...['-kernel', this.#debian.kernel, '-initrd', this.#path('initrd'), '-append', append.join(' ')],
-      ...disk('root.img'),
+      ...['-kernel', this.#debians[which]!.kernel, '-initrd', this.#path(initrdName(which))],
+      ...['-append', append.join(' ')],
+      ...disk(rootName(0)),
       ...disk('bank.img'),
+      ...this.#debians.slice(1).flatMap((_, index) => disk(rootName(index + 1))),
+      ...(this.#hasParking ? disk('parking.img') : []),
     ];
   }
 
@@ -210,6 +245,14 @@ export class StockMachine {
     return join(this.#directory, name);
   }
 }
+
+async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {
+  await writeFile(path, '');
+  await truncate(path, sizeBytes);
+}
+
+const rootName = (which: number): string => (which === 0 ? 'root.img' : `root${which}.img`);
+const initrdName = (which: number): string => (which === 0 ? 'initrd' : `initrd${which}`);
 
 async function connectLater(path: string): Promise<Socket> {
   for (let tries = 0; ; tries += 1) {

@@ -1,0 +1,176 @@
+import { PAGE_BYTES } from '../../base/units.ts';
+import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
+import { PageRuns } from './page-runs.ts';
+import { type RestoreImagePlan, restoreImage } from './restore-image.ts';
+import { SectionWriter } from './section-writer.ts';
+import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
+import { FIRST_SECTION_PAGE, SEED_BYTES } from './staging-layout.ts';
+import { freezeFilesystems, saveFacts, saveStream } from './take-image.ts';
+import { checkFences, type FencedDisk, readFenceOf, type WatchedDisk } from './watched-disks.ts';
+
+/** What happens when the image is whole. */
+export type AfterPark =
+  /** Another system goes on from its image. */
+  | {
+      readonly kind: 'resume';
+      readonly os: string;
+      readonly image: RestoreImagePlan;
+      readonly disks: readonly FencedDisk[];
+    }
+  /** The machine is turned off or started anew. */
+  | { readonly kind: 'off' | 'restart' };
+
+export interface ParkPlan {
+  /** This system's slot of the parking area. */
+  readonly staging: StagingPlace;
+  readonly id: string;
+  readonly createdMs: number;
+  /** The name of this OS. */
+  readonly reference: string;
+  /** Mount points of filesystems on disks that can be written, in the order of mounting. */
+  readonly filesystems: readonly string[];
+  /** Every disk that this system has mounted: they stay as they are until it goes on. */
+  readonly disks: readonly WatchedDisk[];
+  /** What is said of this system beside its disks: a JSON object. */
+  readonly facts: object;
+  /** What was done before, by name, for the figures of the switch. */
+  readonly beforeMs: Readonly<Record<string, number>>;
+  readonly after: AfterPark;
+}
+
+type ParkStage = 'prepare' | 'freeze' | 'filesystems' | 'image' | 'stream' | 'complete' | 'thaw';
+
+/** Said by the system that has come back; what parked it does not return. */
+export interface ParkResult {
+  readonly outcome: 'resumed';
+  /** Of this side, since it came back. */
+  readonly stagesMs: Readonly<Record<string, number>>;
+}
+
+/**
+ * Parks this system: freezes it, makes its image, writes it to its slot, and leaves the machine to another
+ * system without running again. Returns when this system has come back. To be called in a process that runs
+ * alone, with all programs held (machine/parking/hold-programs.ts): the kernel lets them go between the two
+ * openings of /dev/snapshot. What fails leaves the slot empty and this system running. Throws E_SYSCALL,
+ * E_STAGING_FULL, E_DISK_CHANGED and what restoreImage() throws.
+ */
+export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
+  const area = new StagingArea(sys, plan.staging);
+  const buffer = sys.allocatePages(CHUNK_BYTES);
+  const stagesMs: Record<string, number> = { ...plan.beforeMs };
+  const stage = <T>(name: ParkStage, action: () => T): T => {
+    const startMs = performance.now();
+    try {
+      return action();
+    } finally {
+      stagesMs[name] = (stagesMs[name] ?? 0) + performance.now() - startMs;
+    }
+  };
+  area.discard();
+  // Otherwise the image has once more what is on the disks.
+  sys.dropCaches();
+  rehearse(sys, plan, area, buffer);
+  sys.lockMemory();
+  const snapshot = openClosable(sys);
+  // Since this process was started.
+  stagesMs.prepare = performance.now();
+  try {
+    stage('freeze', () => snapshot.freeze());
+    const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
+    try {
+      if (stage('image', () => snapshot.createImage()) === 'taken') {
+        try {
+          store(sys, plan, area, { snapshot, buffer, stagesMs, stage });
+        } finally {
+          // Nothing is thawed while there is an image.
+          snapshot.free();
+        }
+        leave(sys, plan, snapshot);
+      }
+      sys.logLine(`“${plan.reference}” goes on`);
+      for (const name of Object.keys(stagesMs)) delete stagesMs[name];
+    } finally {
+      // SAFETY: before its filesystems can be written to again this system is parked no longer.
+      discardQuietly(area);
+      stage('thaw', thaw);
+    }
+  } finally {
+    stage('thaw', () => snapshot.release());
+  }
+  area.close();
+  return { outcome: 'resumed', stagesMs };
+}
+
+/** Writes stream, disks' fences and facts. The area is whole with its last write. */
+function store(
+  sys: ImageSys,
+  plan: ParkPlan,
+  area: StagingArea,
+  tools: {
+    readonly snapshot: SnapshotDevice;
+    readonly buffer: Uint8Array;
+    readonly stagesMs: object;
+    stage<T>(name: ParkStage, action: () => T): T;
+  },
+): void {
+  const { snapshot, buffer, stage, stagesMs } = tools;
+  const image = stage('stream', () => saveStream(snapshot, area, buffer));
+  stage('complete', () => {
+    const disks = plan.disks.map((disk) => ({ name: disk.name, fence: readFenceOf(sys, disk) }));
+    const facts = saveFacts(JSON.stringify({ ...plan.facts, disks, stagesMs }), area, image, buffer);
+    const { id, createdMs, reference } = plan;
+    const rest = { generation: 0, seed: new Uint8Array(SEED_BYTES) };
+    area.writeHeader({ state: 'parked', id, createdMs, reference, sections: [image, facts], ...rest });
+  });
+}
+
+/** Hands the machine on. Returns only by throwing. */
+function leave(sys: ImageSys, { after, reference }: ParkPlan, snapshot: SnapshotDevice): never {
+  if (after.kind !== 'resume') {
+    sys.endMachine(after.kind);
+    throw new Error('the machine goes on');
+  }
+  sys.logLine(`“${reference}” is parked; ${after.os} goes on`);
+  // The kernel has one image at a time. Programs are held, filesystems frozen.
+  snapshot.close();
+  checkFences(sys, after.os, after.disks);
+  return restoreImage(sys, after.image);
+}
+
+/** A device that is not used any more once it is closed: its number may be another file's. */
+function openClosable(sys: ImageSys): SnapshotDevice & { release(): void } {
+  const device = sys.openSnapshotDevice('take');
+  let isOpen = true;
+  const close = (): void => {
+    isOpen = false;
+    device.close();
+  };
+  return {
+    ...device,
+    close,
+    release() {
+      if (!isOpen) return;
+      device.thaw();
+      close();
+    },
+  };
+}
+
+/** Does once what will be done while everything is frozen, so that the code for it is there. */
+function rehearse(sys: ImageSys, { disks }: ParkPlan, area: StagingArea, buffer: Uint8Array): void {
+  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
+  writer.append(buffer.subarray(0, PAGE_BYTES).fill(0));
+  const runs = new PageRuns();
+  runs.add(0, 1, true);
+  writer.finish({ kind: 'disk', name: '', sizeBytes: 0 }, runs, buffer);
+  for (const disk of disks) if (disk.kind !== 'whole') readFenceOf(sys, disk);
+}
+
+/** What cannot be discarded is stale all the same: the thaw changes the disks. */
+function discardQuietly(area: StagingArea): void {
+  try {
+    area.discard();
+  } catch {
+    // See above.
+  }
+}

@@ -1,0 +1,120 @@
+import { TorporError } from '../../base/errors.ts';
+import type { ImageSys } from '../../sys/image-sys.ts';
+import type { Sys } from '../../sys/sys.ts';
+
+/** Of this process and the one that holds the freeze, and of programs that are in no group. */
+const OUTSIDE = 'torpor-switch';
+const STRAY = 'torpor-held';
+const TIMEOUT_MS = 20_000;
+const POLL_MS = 10;
+/** Programs that appear while others are held are held in the next round. */
+const MAX_ROUNDS = 20;
+/** include/linux/sched.h */
+const PF_KTHREAD = 0x0020_0000;
+
+/**
+ * Holds every program but this process by the freezer of control groups (cgroup v2, cgroup.freeze), so that
+ * none runs when the kernel thaws its tasks between taking one image and loading another. Returns what lets
+ * them go. Throws E_FREEZE_REFUSED, with everything running.
+ */
+export function holdPrograms(sys: Sys, image: ImageSys): () => void {
+  const root = findRoot(sys);
+  const home = /^0::(\/.*)$/m.exec(sys.readTextFile('/proc/self/cgroup') ?? '')?.[1] ?? '/';
+  const held: string[] = [];
+  const strays: string[] = [];
+  const release = (): void => {
+    for (const group of held.toReversed())
+      quietly(() => sys.writeTextFile(`${root}/${group}/cgroup.freeze`, '0'));
+    for (const pid of strays) quietly(() => sys.writeTextFile(`${root}/cgroup.procs`, pid));
+    const back = home === '/' ? `${root}/cgroup.procs` : `${root}${home}/cgroup.procs`;
+    quietly(() => sys.writeTextFile(back, String(process.pid)));
+    for (const group of [STRAY, OUTSIDE]) quietly(() => image.removeDirectory(`${root}/${group}`));
+  };
+  try {
+    image.makeDirectory(`${root}/${OUTSIDE}`);
+    sys.writeTextFile(`${root}/${OUTSIDE}/cgroup.procs`, String(process.pid));
+    const deadlineNs = sys.monotonicNs() + BigInt(TIMEOUT_MS) * 1_000_000n;
+    for (let round = 0; ; round += 1) {
+      const free = findStrays(sys, root);
+      if (free.length > 0) image.makeDirectory(`${root}/${STRAY}`);
+      for (const pid of free) {
+        // One that has ended meanwhile needs no holding.
+        quietly(() => sys.writeTextFile(`${root}/${STRAY}/cgroup.procs`, pid));
+        strays.push(pid);
+      }
+      const fresh = findGroups(sys, root).filter((group) => !held.includes(group));
+      for (const group of fresh) {
+        held.push(group);
+        sys.writeTextFile(`${root}/${group}/cgroup.freeze`, '1');
+      }
+      if (free.length === 0 && fresh.length === 0) return release;
+      if (round === MAX_ROUNDS) throw refused(['programs that appear again and again']);
+      awaitFrozen(sys, root, held, deadlineNs);
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+/** Where control groups of version 2 are mounted. */
+function findRoot(sys: Sys): string {
+  const mounts = sys.readTextFile('/proc/self/mountinfo') ?? '';
+  const root = /^\S+ \S+ \S+ \/ (\S+) .* - cgroup2 /m.exec(mounts)?.[1];
+  if (root !== undefined) return root;
+  throw new TorporError(
+    'E_FREEZE_REFUSED',
+    'programs cannot be held: control groups (version 2) are not mounted',
+    {
+      facts: { tasks: [] },
+      hint: 'run `mount -t cgroup2 none /sys/fs/cgroup`, then try again',
+    },
+  );
+}
+
+/** Groups that are not frozen for a reason of their own; beside them are files. */
+function findGroups(sys: Sys, root: string): string[] {
+  const freezeOf = (name: string): string | null | undefined =>
+    quietly(() => sys.readTextFile(`${root}/${name}/cgroup.freeze`));
+  return sys.listDirectory(root).filter((name) => name !== OUTSIDE && freezeOf(name)?.trim() === '0');
+}
+
+/** Programs in the root group itself, which cannot be frozen; kernel threads are there too. */
+function findStrays(sys: Sys, root: string): string[] {
+  const pids = (sys.readTextFile(`${root}/cgroup.procs`) ?? '')
+    .split('\n')
+    .filter((pid) => /^[1-9]\d*$/.test(pid));
+  return pids.filter((pid) => {
+    const stat = quietly(() => sys.readTextFile(`/proc/${pid}/stat`)) ?? null;
+    if (stat === null) return false;
+    // proc_pid_stat(5): the name may contain anything; flags are the seventh field behind it.
+    const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
+    return (flags & PF_KTHREAD) === 0;
+  });
+}
+
+function awaitFrozen(sys: Sys, root: string, groups: readonly string[], deadlineNs: bigint): void {
+  const isFrozen = (group: string): boolean =>
+    /^frozen 1$/m.test(sys.readTextFile(`${root}/${group}/cgroup.events`) ?? '');
+  for (;;) {
+    const left = groups.filter((group) => !isFrozen(group));
+    if (left.length === 0) return;
+    if (sys.monotonicNs() > deadlineNs) throw refused(left);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+  }
+}
+
+function refused(groups: readonly string[]): TorporError {
+  return new TorporError('E_FREEZE_REFUSED', `programs could not be held: ${groups.join(', ')}`, {
+    facts: { tasks: [...groups] },
+    hint: 'a program of that group waits for something that cannot be interrupted (`ps -eo pid,state,cgroup,comm | grep D`); the system goes on meanwhile',
+  });
+}
+
+function quietly<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,213 @@
+import { TorporError } from '../../base/errors.ts';
+import { readLoader } from '../../engine/image/loader.ts';
+import type { AfterPark, ParkPlan } from '../../engine/image/park-image.ts';
+import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
+import { tscPerMs } from '../../engine/resident/tsc-clock.ts';
+import type { ImageSys } from '../../sys/image-sys.ts';
+import type { Sys } from '../../sys/sys.ts';
+import { runHooks } from '../hooks.ts';
+import { askAlone } from '../image/alone.ts';
+import { explainImageFailure, markLog } from '../image/explain.ts';
+import { readImageFacts } from '../image/image-facts.ts';
+import { newId } from '../image/image-session.ts';
+import { holdPrograms } from './hold-programs.ts';
+import { openParking } from './parking-place.ts';
+import { type OwnParkPlan, planPark } from './plan-park.ts';
+import { planResume, type ResumePlan, requireResumable } from './plan-resume.ts';
+import { withoutShared } from './shared-filesystems.ts';
+import { findParked, listParked, type ParkedOs } from './slots.ts';
+
+/** What becomes of the machine when this OS is parked. */
+export type ParkWish =
+  | { readonly kind: 'resume'; readonly os: string }
+  | { readonly kind: 'off' | 'restart' };
+
+/** A park or a switch that was checked whole. */
+export interface ParkOsPlan {
+  readonly area: ParkingArea;
+  readonly own: OwnParkPlan;
+  /** Null when the machine is turned off or started anew. */
+  readonly target: ResumePlan | null;
+  readonly wish: ParkWish;
+}
+
+/** What is said when this OS goes on. */
+export interface Resumed {
+  readonly outcome: 'resumed';
+  readonly os: string;
+  /** Who had the machine last; null after a start of it. */
+  readonly from: string | null;
+  /** Wall-clock time since it was parked. */
+  readonly awayMs: number;
+  /** From the command in the other OS until this one ran, by the time stamp counter; null after a start of the machine. */
+  readonly switchMs: number | null;
+  /** Of the other OS's parking, then of this one's thawing. */
+  readonly stagesMs: Readonly<Record<string, number>>;
+  readonly warnings: readonly string[];
+}
+
+/** Bytes that the kernel tries to keep an image below (Documentation/power/interface.rst, 6.12). */
+const IMAGE_SIZE = '/sys/power/image_size';
+/** Longer ago is another switch. */
+const MAX_SWITCH_MS = 3_600_000;
+
+/** Checks everything, changes nothing. Throws what planPark() and openParking() throw, E_OS_RUNNING and E_NOT_PARKED. */
+export function planParkOs(sys: Sys, image: ImageSys, wish: ParkWish): ParkOsPlan {
+  const { settings, area } = openParking(sys, image);
+  if (wish.kind === 'resume' && wish.os === settings.os) {
+    throw new TorporError('E_OS_RUNNING', `“${wish.os}” runs now`, {
+      facts: { os: wish.os },
+      hint: '`torpor status` shows which OSes are parked',
+    });
+  }
+  const parked = wish.kind === 'resume' ? findParked(image, area, wish.os) : null;
+  const own = planPark(sys, image, settings, area);
+  const target = parked === null ? null : planResume(sys, image, area, parked);
+  return { area, own, target, wish };
+}
+
+/** Parks this OS as planned, with its hooks. Returns when somebody has switched back to it, maybe after a start of the machine. */
+export function parkOs(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
+  const { own, target, wish } = plan;
+  if (target !== null) requireResumable(target);
+  const { os } = own;
+  const to = wish.kind === 'resume' ? wish.os : '';
+  const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: to });
+  const resumed = leaveAndComeBack(sys, image, plan);
+  const { from, awayMs } = resumed;
+  const hooks = runHooks(sys, 'post-resume', {
+    TORPOR_OS: os,
+    TORPOR_FROM: from ?? os,
+    TORPOR_AWAY_SECONDS: String(Math.round(awayMs / 1000)),
+  });
+  return { ...resumed, warnings: [...parked, ...resumed.warnings, ...hooks] };
+}
+
+function leaveAndComeBack(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
+  const startTsc = sys.readTsc();
+  const { own, area } = plan;
+  const { os } = own;
+  const warnings: string[] = [];
+  const facts = readImageFacts(sys, { os, tag: 'parked', note: '' });
+  const id = newId();
+  const mark = markLog(sys, id);
+  const task: Omit<ParkPlan, 'beforeMs'> = {
+    staging: slotPlace(area, own.slot),
+    id,
+    createdMs: facts.createdMs,
+    reference: os,
+    filesystems: own.frozen.map(({ mountPoint }) => mountPoint),
+    disks: own.disks,
+    facts: {
+      os,
+      machineId: own.machineId,
+      createdMs: facts.createdMs,
+      startTsc: `0x${startTsc.toString(16)}`,
+      machine: facts.machine,
+      kernel: facts.kernel,
+    },
+    after: afterOf(sys, plan),
+  };
+  try {
+    return withoutShared(sys, image, own.shared, warnings, () => {
+      const { tsc, stagesMs } = askHeld(sys, image, task);
+      const back = { tsc, createdMs: facts.createdMs, stagesMs };
+      return { ...describeArrival(sys, image, plan, back), warnings };
+    });
+  } catch (error) {
+    throw explainSmallSlot(area, explainImageFailure(sys, error, mark));
+  }
+}
+
+function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan): AfterPark {
+  if (target === null) return { kind: wish.kind === 'off' ? 'off' : 'restart' };
+  const { parked, disks } = target;
+  return {
+    kind: 'resume',
+    os: parked.os,
+    image: {
+      staging: slotPlace(area, parked.slot),
+      id: parked.id,
+      // This system's own are frozen already, and the other's disks are as it left them.
+      filesystems: [],
+      disks: [],
+      dialect: readLoader(sys).dialect,
+    },
+    disks,
+  };
+}
+
+function explainSmallSlot({ device }: ParkingArea, error: unknown): unknown {
+  if (!(error instanceof TorporError) || error.code !== 'E_STAGING_FULL') return error;
+  return new TorporError('E_STAGING_FULL', `a slot of the parking area is too small: ${error.message}`, {
+    facts: { ...error.facts, device },
+    hint: 'end programs, or make the area anew on a larger partition or with fewer slots: `torpor parking init`',
+    cause: error,
+  });
+}
+
+/** Parks while all programs are held. They run again when it returns; `tsc` is from right before. */
+function askHeld(
+  sys: Sys,
+  image: ImageSys,
+  task: Omit<ParkPlan, 'beforeMs'>,
+): { readonly tsc: bigint; readonly stagesMs: Readonly<Record<string, number>> } {
+  const startMs = performance.now();
+  const release = holdPrograms(sys, image);
+  try {
+    const plan = { ...task, beforeMs: { hold: performance.now() - startMs } };
+    const { stagesMs } = withLargeImage(sys, () => askAlone(image, { kind: 'park', plan }));
+    return { tsc: sys.readTsc(), stagesMs };
+  } finally {
+    release();
+  }
+}
+
+/**
+ * Runs `action` with a kernel that does not take memory back to make the image smaller than it must be: what can
+ * be had quickly was dropped, and the rest takes long.
+ */
+function withLargeImage<T>(sys: Sys, action: () => T): T {
+  const before = sys.readTextFile(IMAGE_SIZE)?.trim();
+  if (before === undefined) return action();
+  sys.writeTextFile(IMAGE_SIZE, String(Number.MAX_SAFE_INTEGER));
+  try {
+    return action();
+  } finally {
+    sys.writeTextFile(IMAGE_SIZE, before);
+  }
+}
+
+/** Where this OS comes from, and how long it took. */
+function describeArrival(
+  sys: Sys,
+  image: ImageSys,
+  { own, area }: ParkOsPlan,
+  back: {
+    readonly tsc: bigint;
+    readonly createdMs: number;
+    readonly stagesMs: Readonly<Record<string, number>>;
+  },
+): Omit<Resumed, 'warnings'> {
+  const awayMs = Math.max(0, Math.round(sys.realtimeMs()) - back.createdMs);
+  const alone = { outcome: 'resumed', os: own.os, from: null, awayMs, switchMs: null } as const;
+  const other = lookForOther(image, area);
+  if (other === null) return { ...alone, stagesMs: back.stagesMs };
+  const switchMs = Number(back.tsc - BigInt(other.facts.startTsc)) / tscPerMs(sys);
+  // A start of the machine sets the counter back.
+  const isFresh = other.createdMs >= back.createdMs && switchMs > 0 && switchMs < MAX_SWITCH_MS;
+  if (!isFresh) return { ...alone, stagesMs: back.stagesMs };
+  const known = [...Object.values(other.facts.stagesMs), ...Object.values(back.stagesMs)];
+  const loadMs = Math.max(0, switchMs - known.reduce((sum, ms) => sum + ms, 0));
+  const stagesMs = { ...other.facts.stagesMs, load: loadMs, ...back.stagesMs };
+  return { ...alone, from: other.os, switchMs, stagesMs };
+}
+
+/** The OS that was parked last. What only informs must not fail. */
+function lookForOther(image: ImageSys, area: ParkingArea): ParkedOs | null {
+  try {
+    return listParked(image, area)[0] ?? null;
+  } catch {
+    return null;
+  }
+}
