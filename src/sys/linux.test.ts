@@ -38,10 +38,14 @@ test('files of /proc, which have no size, are read whole', () => {
 
 test('the time stamp counter and the monotonic clock agree on what a millisecond is', () => {
   const sys = openLinux();
-  const [startNs, startTsc] = [sys.monotonicNs(), sys.readTsc()];
-  while (sys.monotonicNs() - startNs < 5_000_000n);
-  const ticks = Number(sys.readTsc() - startTsc);
-  const perMs = ticks / (Number(sys.monotonicNs() - startNs) / 1e6);
+  const measure = (): number => {
+    const [startNs, startTsc] = [sys.monotonicNs(), sys.readTsc()];
+    while (sys.monotonicNs() - startNs < 5_000_000n);
+    const ticks = Number(sys.readTsc() - startTsc);
+    return ticks / (Number(sys.monotonicNs() - startNs) / 1e6);
+  };
+  // In a virtual machine the counters of two processors can differ, and this program may change processors.
+  const perMs = Array.from({ length: 9 }, measure).toSorted((a, b) => a - b)[4]!;
   assert.ok(perMs > 1e5 && perMs < 1e7, `${perMs} ticks in a millisecond`);
 });
 
