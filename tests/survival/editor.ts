@@ -16,7 +16,7 @@ export const editor: SurvivalProgram = {
     const nonce = randomUUID();
     // -n: no swap file; the text is in the editor's memory alone.
     // It has started when it says what it edits; what is typed before would meet the answers of the terminal.
-    await os.sh(`set -e; ${TMUX} new-session -d -x 100 -y 30 "vi -n ${RAM}/unsaved"
+    await os.sh(`set -e; rm -f ${RAM}/unsaved; ${TMUX} new-session -d -x 100 -y 30 "vi -n ${RAM}/unsaved"
       ${screenHas('unsaved')}; sleep 1; ${TMUX} send-keys i '${nonce}'
       ${screenHas(nonce)}`);
     return { nonce, lines: 1, pid: Number(await os.sh(PID)) };
