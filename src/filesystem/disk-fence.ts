@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { defineStruct, u16, u32 } from '../base/struct.ts';
-import { GIB, MIB } from '../base/units.ts';
+import { GIB } from '../base/units.ts';
 import { findJournalStart } from './ext4/fence.ts';
 import { type DiskReader, readExt4Layout } from './ext4/superblock.ts';
+import { hashRange } from './hash-range.ts';
 
 /**
  * `ext4`: superblock and journal superblock, of which every mount for writing and every thaw changes one.
@@ -34,7 +35,6 @@ const JOURNAL_SUPERBLOCK_BYTES = 1024;
 const BTRFS_OFFSET = 64 * 1024;
 const BTRFS_BYTES = 4096;
 const HEAD_BYTES = 64 * 1024;
-const CHUNK_BYTES = MIB;
 /** More takes longer to read than a system may stand still for it. */
 const MAX_WHOLE_BYTES = 4 * GIB;
 
@@ -54,13 +54,7 @@ export function readDiskFence(disk: DiskReader, kind: FenceKind): DiskFence {
   const hash = createHash('sha256');
   const nothing = { mounts: null, mountedS: null, writtenS: null };
   const add = (start: number, sizeBytes: number): void => {
-    const chunk = new Uint8Array(Math.min(CHUNK_BYTES, sizeBytes));
-    const end = Math.min(start + sizeBytes, disk.sizeBytes);
-    for (let at = start; at < end; at += chunk.length) {
-      const part = chunk.subarray(0, Math.min(chunk.length, end - at));
-      disk.read(at, part);
-      hash.update(part);
-    }
+    hashRange(disk, start, Math.min(start + sizeBytes, disk.sizeBytes), hash);
   };
   const finish = (): string => hash.digest('hex');
   switch (kind) {

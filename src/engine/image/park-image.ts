@@ -1,10 +1,8 @@
-import { PAGE_BYTES } from '../../base/units.ts';
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
-import { PageRuns } from './page-runs.ts';
 import { type RestoreImagePlan, restoreImage } from './restore-image.ts';
-import { SectionWriter } from './section-writer.ts';
+import { rehearseWriting } from './section-writer.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
-import { FIRST_SECTION_PAGE, SEED_BYTES } from './staging-layout.ts';
+import { SEED_BYTES } from './staging-layout.ts';
 import { freezeFilesystems, saveFacts, saveStream } from './take-image.ts';
 import { checkFences, type FencedDisk, readFenceOf, type WatchedDisk } from './watched-disks.ts';
 
@@ -158,11 +156,7 @@ function openClosable(sys: ImageSys): SnapshotDevice & { release(): void } {
 
 /** Does once what will be done while everything is frozen, so that the code for it is there. */
 function rehearse(sys: ImageSys, { disks }: ParkPlan, area: StagingArea, buffer: Uint8Array): void {
-  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
-  writer.append(buffer.subarray(0, PAGE_BYTES).fill(0));
-  const runs = new PageRuns();
-  runs.add(0, 1, true);
-  writer.finish({ kind: 'disk', name: '', sizeBytes: 0 }, runs, buffer);
+  rehearseWriting(area, buffer);
   for (const disk of disks) if (disk.kind !== 'whole') readFenceOf(sys, disk);
 }
 

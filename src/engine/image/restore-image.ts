@@ -30,9 +30,8 @@ export interface RestoreImagePlan {
  * and jumps. Returns only by throwing; the system that comes back returns from takeImage(). Until the
  * first disk is written this system is as it was. The kernel log says what is done, for whoever looks at the
  * console or into the memory of one that does not come back. Throws E_STAGING, E_SYSCALL, E_DISK_MISSING,
- * E_IMAGE_MEMORY, and
- * E_RESTORE_UNFINISHED when disks were written: then the machine has to be started again, and the
- * restore is repeated before anything is mounted.
+ * E_IMAGE_MEMORY, and E_RESTORE_UNFINISHED when disks were written: then the machine has to be started
+ * again, and the restore is repeated before anything is mounted.
  */
 export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
   const area = new StagingArea(sys, plan.staging);

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import { PAGE_BYTES } from '../../base/units.ts';
-import type { PageRuns } from './page-runs.ts';
+import { PageRuns } from './page-runs.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
-import { encodeIndexEntry, RUNS_PER_PAGE, type Section } from './staging-layout.ts';
+import { encodeIndexEntry, FIRST_SECTION_PAGE, RUNS_PER_PAGE, type Section } from './staging-layout.ts';
 
 /** Writes pages of a section one after the other and adds up their checksum. */
 export class SectionWriter {
@@ -60,3 +60,12 @@ export function* encodeIndex(runs: PageRuns, buffer: Uint8Array): Generator<Uint
 
 /** Pages of one entry: its count has 32 bits. */
 const MAX_RUN = 2 ** 31;
+
+/** Writes a section once before everything is frozen, so that the code for it is there. */
+export function rehearseWriting(area: StagingArea, buffer: Uint8Array): void {
+  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
+  writer.append(buffer.subarray(0, PAGE_BYTES).fill(0));
+  const runs = new PageRuns();
+  runs.add(0, 1, true);
+  writer.finish({ kind: 'disk', name: '', sizeBytes: 0 }, runs, buffer);
+}

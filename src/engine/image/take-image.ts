@@ -6,7 +6,7 @@ import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
 import { alignedReader } from './aligned-reader.ts';
 import { copyPages } from './copy-pages.ts';
 import { PageRuns } from './page-runs.ts';
-import { SectionWriter } from './section-writer.ts';
+import { rehearseWriting, SectionWriter } from './section-writer.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, StagingArea, type StagingPlace } from './staging-area.ts';
 import { FIRST_SECTION_PAGE, SEED_BYTES, type Section } from './staging-layout.ts';
 
@@ -63,9 +63,6 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
       stagesMs[name] = performance.now() - startMs;
     }
   };
-  const restoredState = (): void => {
-    for (const name of ['image', 'stream', 'disks', 'complete'] as const) delete stagesMs[name];
-  };
   area.discard();
   // Otherwise the image has once more what is on the disks, and the kernel takes it back while all stands still.
   sys.dropCaches();
@@ -80,11 +77,6 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
     const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
     try {
       outcome = stage('image', () => snapshot.createImage());
-      if (outcome === 'restored') {
-        sys.logLine(`this system is back from ${plan.reference}`);
-        // SAFETY: what the cache has of this disk is from before; the bank and its filesystem have changed since.
-        area.dropCache();
-      }
       if (outcome === 'taken') {
         try {
           const image = stage('stream', () => saveStream(snapshot, area, buffer));
@@ -105,7 +97,12 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
           // Thawing does nothing while there is an image.
           snapshot.free();
         }
-      } else restoredState();
+      } else {
+        sys.logLine(`this system is back from ${plan.reference}`);
+        // SAFETY: what the cache has of this disk is from before; the bank and its filesystem have changed since.
+        area.dropCache();
+        for (const name of ['image', 'stream', 'disks', 'complete'] as const) delete stagesMs[name];
+      }
     } finally {
       stage('thaw', thaw);
     }
@@ -133,11 +130,7 @@ function rehearse(
     copyPages(device, [{ start: 0, end: length }], buffer, new PageRuns(), () => {});
     usedPagesOfExt4(alignedReader(device, small))?.[Symbol.iterator]().next();
   }
-  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
-  writer.append(buffer.subarray(0, PAGE_BYTES).fill(0));
-  const runs = new PageRuns();
-  runs.add(0, 1, true);
-  writer.finish({ kind: 'disk', name: '', sizeBytes: 0 }, runs, buffer);
+  rehearseWriting(area, buffer);
 }
 
 /** Returns what thaws them again, in the opposite order. */

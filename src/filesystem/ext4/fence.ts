@@ -1,6 +1,6 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { defineStruct, u16, u32 } from '../../base/struct.ts';
-import { MIB } from '../../base/units.ts';
+import { hashRange } from '../hash-range.ts';
 import { readGroupDescriptor } from './group-descriptor.ts';
 import { type DiskReader, type Ext4Layout, readExt4Layout } from './superblock.ts';
 
@@ -39,7 +39,9 @@ export function readExt4Fence(disk: DiskReader): string | null {
   const runs = findJournal(disk, layout);
   if (runs === null) return null;
   const hash = createHash('sha256').update(layout.superblock);
-  for (const run of runs) hashBlocks(disk, layout, run, hash);
+  const { blockBytes } = layout;
+  for (const { start, count } of runs)
+    hashRange(disk, start * blockBytes, (start + count) * blockBytes, hash);
   return hash.digest('hex');
 }
 
@@ -48,16 +50,6 @@ export function findJournalStart(disk: DiskReader, layout: Ext4Layout): number |
   if (layout.journalInode === 0) return null;
   const first = findJournal(disk, layout)?.[0];
   return first === undefined ? null : first.start * layout.blockBytes;
-}
-
-function hashBlocks(disk: DiskReader, { blockBytes }: Ext4Layout, run: BlockRun, hash: Hash): void {
-  const chunk = new Uint8Array(MIB);
-  const end = (run.start + run.count) * blockBytes;
-  for (let at = run.start * blockBytes; at < end; at += chunk.length) {
-    const part = chunk.subarray(0, Math.min(chunk.length, end - at));
-    disk.read(at, part);
-    hash.update(part);
-  }
 }
 
 /** Where the journal's blocks are; null when the inode does not say it in a way that is understood. */
