@@ -5,6 +5,7 @@ import type { Saved } from '../bank/snapshot.ts';
 import { TorporError } from '../base/errors.ts';
 import type { OnProgress } from '../base/progress.ts';
 import { PAGE_BYTES } from '../base/units.ts';
+import { readExt4Layout } from '../filesystem/ext4/superblock.ts';
 import { usedPagesOfExt4 } from '../filesystem/ext4/used-pages.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
@@ -33,6 +34,8 @@ export interface SnapshotPlan {
   /** The id of the snapshot that it is compared with. */
   readonly parent: string | null;
   readonly sources: readonly RegionSource[];
+  /** Disks with an ext4 filesystem that is not at rest: its bitmaps do not tell what it uses. */
+  readonly inUse: readonly string[];
   /** Why more is saved than would be needed; complete when everything was read. */
   readonly doubts: () => readonly string[];
   close(): void;
@@ -75,6 +78,7 @@ export function planSnapshot(
       closers.push(low.close);
       sources.push(low);
     }
+    const inUse: string[] = [];
     const others = disksOfOthers(registry, switchboard.records(), os.name);
     const disks = os.disks.map((wanted) => {
       const { name, shared, disk } = openOsDisk(sys, os.name, wanted, others);
@@ -82,7 +86,11 @@ export function planSnapshot(
       closers.push(() => device.close());
       // The OS has written behind this kernel's back.
       device.dropCache();
-      if (!shared) sources.push(diskSource(name, device, usedPagesOfExt4(device) ?? undefined));
+      if (!shared) {
+        const used = usedPagesOfExt4(device);
+        if (used === null && readExt4Layout(device) !== null) inUse.push(name);
+        sources.push(diskSource(name, device, used ?? undefined));
+      }
       return { name, sizeBytes: device.sizeBytes, shared, fence: shared ? readSharedFence(device) : null };
     });
     const facts: SnapshotFacts = {
@@ -109,7 +117,10 @@ export function planSnapshot(
       disks,
     };
     const parent = record.snapshot?.id ?? null;
-    return { record, facts, parent, sources, doubts: () => kernel.doubts, close };
+    const doubts = inUse.map(
+      (name) => `the filesystem on ${name} is in use or damaged: every block of the disk is read`,
+    );
+    return { record, facts, parent, sources, inUse, doubts: () => [...kernel.doubts, ...doubts], close };
   } catch (error) {
     close();
     throw error;
