@@ -73,7 +73,7 @@ test('one that cannot come to rest is saved with all of its disk, and why is sai
   const plan = planOf(made);
   plan.close();
   assert.deepEqual(plan.doubts().slice(-2), [
-    'the filesystem on d12 is in use or damaged: every block of the disk is read',
+    'a filesystem on d12 is in use or damaged: every block of it is read',
     'no control groups',
   ]);
 });

@@ -5,8 +5,7 @@ import type { Saved } from '../bank/snapshot.ts';
 import { TorporError } from '../base/errors.ts';
 import type { OnProgress } from '../base/progress.ts';
 import { PAGE_BYTES } from '../base/units.ts';
-import { readExt4Layout } from '../filesystem/ext4/superblock.ts';
-import { usedPagesOfExt4 } from '../filesystem/ext4/used-pages.ts';
+import { readDiskUse } from '../filesystem/disk-use.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
@@ -34,7 +33,7 @@ export interface SnapshotPlan {
   /** The id of the snapshot that it is compared with. */
   readonly parent: string | null;
   readonly sources: readonly RegionSource[];
-  /** Disks with an ext4 filesystem that is not at rest: its bitmaps do not tell what it uses. */
+  /** Disks with an ext4 filesystem that is not at rest: its bitmaps are not believed. */
   readonly inUse: readonly string[];
   /** Why more is saved than would be needed; complete when everything was read. */
   readonly doubts: () => readonly string[];
@@ -87,9 +86,9 @@ export function planSnapshot(
       // The OS has written behind this kernel's back.
       device.dropCache();
       if (!shared) {
-        const used = usedPagesOfExt4(device);
-        if (used === null && readExt4Layout(device) !== null) inUse.push(name);
-        sources.push(diskSource(name, device, used ?? undefined));
+        const { pages, isUnquiet } = readDiskUse(device);
+        if (isUnquiet) inUse.push(name);
+        sources.push(diskSource(name, device, pages));
       }
       return { name, sizeBytes: device.sizeBytes, shared, fence: shared ? readSharedFence(device) : null };
     });
@@ -118,7 +117,7 @@ export function planSnapshot(
     };
     const parent = record.snapshot?.id ?? null;
     const doubts = inUse.map(
-      (name) => `the filesystem on ${name} is in use or damaged: every block of the disk is read`,
+      (name) => `a filesystem on ${name} is in use or damaged: every block of it is read`,
     );
     return { record, facts, parent, sources, inUse, doubts: () => [...kernel.doubts, ...doubts], close };
   } catch (error) {
