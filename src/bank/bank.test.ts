@@ -37,6 +37,33 @@ async function placeAll(
   return targets;
 }
 
+test('what several regions share is read from the bank once', async () => {
+  const { bank, storage } = newBank();
+  const shared = Array.from({ length: 2000 }, (_, page) => page + 1);
+  const regions = [memoryRegion(2000), diskRegion('vda', 2000)];
+  await bank.save({
+    description: facts(),
+    sources: regions.map((region) => new FakeRegion(region, shared)),
+  });
+  const snapshot = bank.find('debian13@monday');
+  const readAt = storage.readAt.bind(storage);
+  const place = async (which: readonly (typeof regions)[number][]): Promise<number> => {
+    const targets = which.map((region) => FakeRegion.blank(region));
+    let bytes = 0;
+    storage.readAt = (path, offset, into) => {
+      if (path.includes('sha256')) bytes += into.length;
+      return readAt(path, offset, into);
+    };
+    await bank.place(snapshot, targets);
+    for (const { content } of targets) assert.deepEqual(content, shared);
+    return bytes;
+  };
+  const one = await place(regions.slice(1));
+  const both = await place(regions);
+  // A page map more, but no page.
+  assert.ok(both < 1.2 * one, `${both} bytes, ${one} for one of them`);
+});
+
 test('what is saved is placed, checked and read again, page for page', async () => {
   const { bank, storage } = newBank();
   const sources = [

@@ -5,7 +5,7 @@ import { PackCache } from './pack-cache.ts';
 import { matchRegions, totalBytes } from './place.ts';
 import { type RegionTarget, regionKey } from './region.ts';
 import type { Difference, Snapshot } from './snapshot.ts';
-import { walkRegion } from './walk-region.ts';
+import { type RegionVisitor, walkRegions } from './walk-regions.ts';
 
 const CHUNK_PAGES = 256;
 /** So many are told; a target that has nothing of the snapshot differs everywhere. */
@@ -14,7 +14,7 @@ const ZEROS = Buffer.alloc(CHUNK_PAGES * PAGE_BYTES);
 
 /**
  * Reads the targets back and compares every page with the snapshot; free pages may be anything.
- * Returns the ranges that differ, in ascending order, the first 10,000. Throws E_BANK_DAMAGED.
+ * Returns the ranges that differ, ascending in each region, the first 10,000. Throws E_BANK_DAMAGED.
  */
 export async function checkRegion(
   bank: Bank,
@@ -25,21 +25,21 @@ export async function checkRegion(
   const regions = matchRegions(snapshot, targets);
   const packs = new PackCache(bank, snapshot);
   const meter = new ProgressMeter('check', totalBytes(regions), onProgress);
-  const differences: Difference[] = [];
-  for (const [number, target] of targets.entries()) {
-    const pages: number[] = [];
-    const buffer = Buffer.allocUnsafe(CHUNK_PAGES * PAGE_BYTES);
+  const buffer = Buffer.allocUnsafe(CHUNK_PAGES * PAGE_BYTES);
+  const differing = targets.map((): number[] => []);
+  const walks = targets.map((target, number) => {
     const compare = (firstPage: number, expected: Uint8Array): void => {
       const found = buffer.subarray(0, expected.length);
       target.read(firstPage, found);
       meter.add(expected.length);
       if (found.equals(expected)) return;
+      const pages = differing[number]!;
       for (let at = 0; at < expected.length; at += PAGE_BYTES) {
         const same = found.compare(expected, at, at + PAGE_BYTES, at, at + PAGE_BYTES) === 0;
         if (!same && pages.length < MAX_DIFFERENCES) pages.push(firstPage + at / PAGE_BYTES);
       }
     };
-    await walkRegion(bank, snapshot, regions[number]!, packs, {
+    const visitor: RegionVisitor = {
       stored: compare,
       zero(firstPage, count) {
         for (let done = 0; done < count; done += CHUNK_PAGES) {
@@ -48,11 +48,14 @@ export async function checkRegion(
         }
       },
       free: (_firstPage, count) => meter.add(count * PAGE_BYTES),
-    });
-    differences.push(...asRanges(regionKey(target.region), pages));
-  }
+    };
+    return { region: regions[number]!, visitor };
+  });
+  await walkRegions(bank, snapshot, walks, packs);
   meter.finish();
-  return differences.slice(0, MAX_DIFFERENCES);
+  return targets
+    .flatMap((target, number) => asRanges(regionKey(target.region), differing[number]!))
+    .slice(0, MAX_DIFFERENCES);
 }
 
 function asRanges(region: string, pages: readonly number[]): Difference[] {

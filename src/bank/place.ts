@@ -4,7 +4,7 @@ import type { Bank } from './bank.ts';
 import { PackCache } from './pack-cache.ts';
 import { type Region, type RegionTarget, regionKey } from './region.ts';
 import type { Snapshot } from './snapshot.ts';
-import { walkRegion } from './walk-region.ts';
+import { walkRegions } from './walk-regions.ts';
 
 /**
  * Writes every page of the targets' regions, then flushes them. Verify the snapshot before
@@ -21,22 +21,24 @@ export async function placeSnapshot(
   const regions = matchRegions(snapshot, targets);
   const packs = new PackCache(bank, snapshot);
   const meter = new ProgressMeter('place', totalBytes(regions), onProgress);
-  for (const [number, target] of targets.entries()) {
-    await walkRegion(bank, snapshot, regions[number]!, packs, {
-      stored(firstPage, bytes) {
+  const walks = targets.map((target, number) => ({
+    region: regions[number]!,
+    visitor: {
+      stored(firstPage: number, bytes: Uint8Array): void {
         target.write(firstPage, bytes);
         meter.add(bytes.length);
       },
-      zero(firstPage, count) {
+      zero(firstPage: number, count: number): void {
         target.zero(firstPage, count);
         meter.add(count * PAGE_BYTES);
       },
-      free(firstPage, count) {
+      free(firstPage: number, count: number): void {
         target.free(firstPage, count);
         meter.add(count * PAGE_BYTES);
       },
-    });
-  }
+    },
+  }));
+  await walkRegions(bank, snapshot, walks, packs);
   for (const target of targets) target.flush();
   meter.finish();
 }

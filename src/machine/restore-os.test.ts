@@ -54,7 +54,7 @@ test('an OS is brought back: memory, low slice, disk, record and a message', asy
   assertAsSaved(made);
   assert.deepEqual(
     [result.reference, result.slot, result.generation, Object.keys(result.stagesMs)],
-    [REFERENCE, 1, 1, ['verify', 'journal', 'disks', 'memory', 'check', 'record']],
+    [REFERENCE, 1, 1, ['verify', 'journal', 'place', 'check', 'record']],
   );
   const record = made.switchboard.record(1);
   const { state, entry, name, bootId, kernelRelease, joined, snapshot } = record;

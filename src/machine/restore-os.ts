@@ -19,7 +19,7 @@ import { leaveMessage, SEED_BYTES } from './messages.ts';
 import { memoryRanges, type RestorePlan, stubIsInside } from './restore-plan.ts';
 
 /** The stages in their order; `check` only where it is asked for. */
-export type RestoreStage = 'verify' | 'journal' | 'disks' | 'memory' | 'check' | 'record';
+export type RestoreStage = 'verify' | 'journal' | 'place' | 'check' | 'record';
 
 /** What came of it, as `torpor restore --json` prints it. */
 export interface RestoreResult {
@@ -73,10 +73,9 @@ export async function restoreOs(
       bank.beginRestore(snapshot, slot.index);
       switchboard.setEmpty(slot.index, Math.round(sys.realtimeMs()));
     });
-    await stage('disks', () => bank.place(snapshot, targets.disks, named('disks', onProgress)));
-    await stage('memory', () => bank.place(snapshot, targets.memory, named('memory', onProgress)));
+    const all = [...targets.memory, ...targets.disks];
+    await stage('place', () => bank.place(snapshot, all, onProgress));
     if (options.check === true) {
-      const all = [...targets.disks, ...targets.memory];
       await stage('check', async () => requireSame(snapshot, await bank.check(snapshot, all, onProgress)));
     }
   } finally {
@@ -92,11 +91,6 @@ export async function restoreOs(
     stagesMs,
     totalMs: performance.now() - startedMs,
   };
-}
-
-/** Progress under the name of the stage that a user sees. */
-function named(stage: RestoreStage, onProgress: OnProgress | undefined): OnProgress | undefined {
-  return onProgress && ((progress) => onProgress({ ...progress, stage }));
 }
 
 /** Disks are opened for writing, which nobody else then can, before anything is changed. */

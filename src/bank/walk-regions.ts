@@ -10,7 +10,7 @@ import type { Region } from './region.ts';
 import { regionKey } from './region.ts';
 import type { Snapshot } from './snapshot.ts';
 
-/** Pieces of stored runs that are held at a time, 16 bytes each: at least 1 GiB of pages when each stands alone. */
+/** Pieces of stored runs that are held at a time, 18 bytes each with their order: at least 1 GiB of pages when each stands alone. */
 const WINDOW_PIECES = 2 ** 18;
 const FIRST_PIECES = 2 ** 10;
 /** Frames of a pack: a power of two. */
@@ -25,21 +25,27 @@ export interface RegionVisitor {
   free(firstPage: number, count: number): void;
 }
 
+/** A region, and who is told of its pages. */
+export interface RegionWalk {
+  readonly region: Region;
+  readonly visitor: RegionVisitor;
+}
+
 /**
- * Walks a region of a snapshot with a bounded amount of memory: each frame that the pieces of a
- * window lie in is read once for that window, wherever its pages go. Throws E_BANK_DAMAGED.
+ * Walks regions of a snapshot with a bounded amount of memory: each frame that the pieces of a window lie in is
+ * read once for that window, wherever its pages go. Regions share windows: what a kernel has in its page cache is
+ * on its disks too. Throws E_BANK_DAMAGED.
  */
-export async function walkRegion(
+export async function walkRegions(
   bank: Bank,
   snapshot: Snapshot,
-  region: Region,
+  walks: readonly RegionWalk[],
   packs: PackCache,
-  visitor: RegionVisitor,
 ): Promise<void> {
-  const map = openPageMap(bank, snapshot, regionKey(region))!;
-  const window = new Window(snapshot, packs, visitor);
-  for (let frame = 0; frame < map.frames; frame += 1) {
-    await window.add(await map.read(frame));
+  const window = new Window(snapshot, packs, walks);
+  for (const [number, { region }] of walks.entries()) {
+    const map = openPageMap(bank, snapshot, regionKey(region))!;
+    for (let frame = 0; frame < map.frames; frame += 1) await window.add(number, await map.read(frame));
   }
   await window.flush();
 }
@@ -48,8 +54,9 @@ export async function walkRegion(
 class Window {
   readonly #snapshot: Snapshot;
   readonly #packs: PackCache;
-  readonly #visitor: RegionVisitor;
+  readonly #walks: readonly RegionWalk[];
   #capacity = FIRST_PIECES;
+  #walk = new Uint16Array(FIRST_PIECES);
   #page = new Uint32Array(FIRST_PIECES);
   #count = new Uint16Array(FIRST_PIECES);
   /** Pack × frames of a pack + frame. */
@@ -57,22 +64,25 @@ class Window {
   #first = new Uint16Array(FIRST_PIECES);
   #pieces = 0;
 
-  constructor(snapshot: Snapshot, packs: PackCache, visitor: RegionVisitor) {
+  constructor(snapshot: Snapshot, packs: PackCache, walks: readonly RegionWalk[]) {
     this.#snapshot = snapshot;
     this.#packs = packs;
-    this.#visitor = visitor;
+    this.#walks = walks;
   }
 
-  async add(batch: RunBatch): Promise<void> {
+  /** `walk` is the number of the region. */
+  async add(walk: number, batch: RunBatch): Promise<void> {
+    const { visitor } = this.#walks[walk]!;
     let page = batch.firstPage;
     for (let run = 0; run < batch.runs; run += 1) {
       const word = batch.words[run * RUN_WORDS]!;
       const count = runCount(word);
       const state = runState(word);
-      if (state === PAGE_STATE.zero) this.#visitor.zero(page, count);
-      else if (state === PAGE_STATE.free) this.#visitor.free(page, count);
+      if (state === PAGE_STATE.zero) visitor.zero(page, count);
+      else if (state === PAGE_STATE.free) visitor.free(page, count);
       else
         await this.#addStored(
+          walk,
           page,
           count,
           batch.words[run * RUN_WORDS + 1]!,
@@ -82,12 +92,13 @@ class Window {
     }
   }
 
-  async #addStored(page: number, count: number, pack: number, first: number): Promise<void> {
+  async #addStored(walk: number, page: number, count: number, pack: number, first: number): Promise<void> {
     for (let done = 0; done < count; ) {
       if (this.#pieces === WINDOW_PIECES) await this.flush();
       if (this.#pieces === this.#capacity) this.#grow();
       const inFrame = (first + done) % FRAME_PAGES;
       const piece = Math.min(count - done, FRAME_PAGES - inFrame);
+      this.#walk[this.#pieces] = walk;
       this.#page[this.#pieces] = page + done;
       this.#count[this.#pieces] = piece;
       this.#frame[this.#pieces] = pack * PACK_FRAMES + Math.floor((first + done) / FRAME_PAGES);
@@ -99,13 +110,14 @@ class Window {
 
   #grow(): void {
     this.#capacity *= 2;
+    this.#walk = grown(this.#walk, new Uint16Array(this.#capacity));
     this.#page = grown(this.#page, new Uint32Array(this.#capacity));
     this.#count = grown(this.#count, new Uint16Array(this.#capacity));
     this.#frame = grown(this.#frame, new Uint32Array(this.#capacity));
     this.#first = grown(this.#first, new Uint16Array(this.#capacity));
   }
 
-  /** Tells the visitor of all pieces, frame after frame. */
+  /** Tells the visitors of all pieces, frame after frame. */
   async flush(): Promise<void> {
     const { frames, order } = this.#sortByFrame();
     const ahead: Promise<Uint8Array>[] = [];
@@ -128,7 +140,8 @@ class Window {
       const from = this.#first[piece]! * PAGE_BYTES;
       const to = from + this.#count[piece]! * PAGE_BYTES;
       if (to > bytes.length) throw new Error(`frame ${frame} is shorter than its pages`);
-      this.#visitor.stored(this.#page[piece]!, bytes.subarray(from, to));
+      const { visitor } = this.#walks[this.#walk[piece]!]!;
+      visitor.stored(this.#page[piece]!, bytes.subarray(from, to));
     }
   }
 
@@ -143,7 +156,7 @@ class Window {
     return expanding;
   }
 
-  /** Pieces in the order of their frames, within a frame in the order of pages. */
+  /** Pieces in the order of their frames, within a frame in that of regions and their pages. */
   #sortByFrame(): { frames: { frame: number; start: number; end: number }[]; order: Uint32Array } {
     const counts = new Map<number, number>();
     for (let piece = 0; piece < this.#pieces; piece += 1) {
