@@ -96,6 +96,13 @@ export class LabMachine {
     await whileBooting(this.state, from, () => this.run(command, { timeoutMs: GUEST_BOOT_MS }));
   }
 
+  /** Where an OS answers to SSH on this host, whichever runs now. Throws E_OS_UNKNOWN. */
+  sshOf(name: string): { readonly port: number; readonly key: string } {
+    this.requireOs(name);
+    const { sshPort } = this.spec.oses.find((os) => os.name === name)!;
+    return { port: sshPort, key: this.spec.sshKey };
+  }
+
   /** Runs a program as root in the running OS. Throws E_LAB_WRONG_OS when `os` is named and another one runs. */
   async exec(
     argv: readonly string[],
