@@ -39,6 +39,8 @@ const GUEST_BOOT_MS = 600_000;
 export class LabMachine {
   readonly state: LabState;
   readonly spec: MachineSpec;
+  /** Programs that are looked at side by side. */
+  readonly atATime = Number.POSITIVE_INFINITY;
   #agent: Promise<AgentClient> | null = null;
 
   private constructor(state: LabState, spec: MachineSpec) {

@@ -14,6 +14,8 @@ export interface SurvivalMachine {
   ping(): Promise<{ readonly os: string; readonly bootId: string }>;
   /** Runs a program as root in the OS that runs. Several may run at a time. */
   exec(argv: readonly string[], options?: ExecOptions): Promise<ExecResult>;
+  /** How many programs are looked at side by side. */
+  readonly atATime: number;
   /** Null when the machine has no network. */
   sshOf(os: string): SshAccess | null;
 }

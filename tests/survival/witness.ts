@@ -93,12 +93,16 @@ export class Witness {
     programs: readonly SurvivalProgram[],
     action: (program: SurvivalProgram) => Promise<void>,
   ): Promise<void> {
-    const results = await Promise.allSettled(programs.map(action));
-    const failures = results.flatMap((result, index) =>
-      result.status === 'rejected'
-        ? [`  - ${programs[index]!.id}: ${result.reason?.message ?? result.reason}`]
-        : [],
-    );
+    const failures: string[] = [];
+    const waiting = [...programs];
+    const work = async (): Promise<void> => {
+      for (let program = waiting.shift(); program !== undefined; program = waiting.shift()) {
+        const { id } = program;
+        await action(program).catch((error) => failures.push(`  - ${id}: ${error?.message ?? error}`));
+      }
+    };
+    const hands = Math.min(this.os.machine.atATime, programs.length);
+    await Promise.all(Array.from({ length: hands }, work));
     if (failures.length > 0) throw new SurvivalError(`in ${this.os.name}:\n${failures.join('\n')}`);
   }
 }

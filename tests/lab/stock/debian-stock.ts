@@ -25,8 +25,8 @@ export interface StockDebian {
 const REPOSITORY = join(import.meta.dirname, '../../..');
 const OVERLAY = join(import.meta.dirname, 'overlay');
 const OVERLAY_FILES = [
-  ...['stock-bank', 'stock-commands', 'stock-witness'].map((name) => `etc/systemd/system/${name}.service`),
-  ...['usr/local/bin/stock-commands', 'usr/local/bin/stock-witness'],
+  ...['stock-bank', 'stock-commands'].map((name) => `etc/systemd/system/${name}.service`),
+  'usr/local/bin/stock-commands',
 ];
 const BOOT_FILES = [
   'install',

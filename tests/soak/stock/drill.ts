@@ -1,36 +1,24 @@
-import type { StockMachine } from '../../lab/stock/stock-machine.ts';
-import { SURVIVAL_PROGRAMS } from '../../survival/registry.ts';
+import {
+  installInitramfs,
+  leaveMoment,
+  must,
+  parseJson,
+  requireMoment,
+  type SnapshotAnswer,
+  type StockMoment,
+} from '../../lab/stock/moment.ts';
+import { stopInOrder } from '../../lab/stock/orderly-stop.ts';
+import type { ScriptResult, StockMachine } from '../../lab/stock/stock-machine.ts';
 import type { Witness } from '../../survival/witness.ts';
 import { type Said, stagesOfRestore } from './restore-stages.ts';
 import { BUSY, type Round, type Way } from './round.ts';
 import type { StockStep } from './step.ts';
-import {
-  FORGET_LATER,
-  installInitramfs,
-  type Moment,
-  must,
-  NAMES,
-  prepareOs,
-  requireMoment,
-  SAY_LATER,
-  STAGING_SIZE,
-  type Which,
-} from './stock-pair.ts';
+import { NAMES, prepareOs, STAGING, type Which } from './stock-pair.ts';
 
-const SNAPSHOT_MS = 30 * 60_000;
 const OFF_MS = 10 * 60_000;
 /** Snapshots of an OS that are kept: the newest, and an older one. */
 const KEPT = 2;
 const PRUNE_EVERY = 10;
-
-interface SnapshotAnswer {
-  readonly outcome: string;
-  readonly reference?: string;
-  readonly generation?: number;
-  readonly pausedMs?: number;
-  readonly stagesMs?: Readonly<Record<string, number>>;
-  readonly saved?: { readonly totalMs: number };
-}
 
 interface SwitchAnswer {
   readonly os: string;
@@ -38,6 +26,9 @@ interface SwitchAnswer {
   readonly stagesMs: Readonly<Record<string, number>>;
   readonly warnings: readonly string[];
 }
+
+/** A moment of one of the two, and how often it has come back. */
+type Moment = StockMoment & { readonly which: Which; restores: number };
 
 /** Two OSes on one machine that are saved, restored and switched, with a witness in each. */
 export class StockDrill {
@@ -72,9 +63,9 @@ export class StockDrill {
   async prepare(say: (text: string) => void): Promise<void> {
     for (const which of [0, 1] as const) {
       this.#here = which;
-      this.#witnesses[which] = await prepareOs(this.#machine, which);
+      this.#witnesses[which] = await prepareOs(this.#machine, which, say);
       say(`${NAMES[which]} runs with its witness`);
-      await this.#goOn(await this.#snapshot('base'));
+      await this.#snapshot('base');
       const { release, sha256 } = await installInitramfs(this.#machine);
       const script = this.#park();
       await this.#machine.off(OFF_MS);
@@ -92,7 +83,6 @@ export class StockDrill {
     this.#round = number;
     await this.#setLoad(programs === null);
     const moment = await this.#snapshot(`r${number}`);
-    await this.#goOn(moment);
     await this.#restore(way, this.#choose(way, moment), programs);
     if (this.#left[this.#other] === null) await this.#pairUp(programs);
     await this.#switch(programs);
@@ -103,11 +93,7 @@ export class StockDrill {
   async finish(): Promise<void> {
     for (let stopped = 0; stopped < 2; stopped += 1) {
       this.doing = `stop of ${NAMES[this.#here]}`;
-      const witness = this.#witnesses[this.#here]!;
-      await witness.verify();
-      await witness.finish();
-      this.#machine.begin('systemctl poweroff');
-      await this.#machine.off(OFF_MS);
+      await stopInOrder(this.#machine, this.#witnesses[this.#here]!);
       const script = this.#left[this.#other];
       if (stopped === 1 || script === null) return;
       this.#here = this.#other;
@@ -126,39 +112,17 @@ export class StockDrill {
     else await witness.kill(BUSY);
   }
 
+  /** Also has the OS go on: what comes now must not be there when the moment comes back. */
   async #snapshot(tag: string): Promise<Moment> {
     const name = NAMES[this.#here];
     this.doing = `snapshot of ${name}`;
     const witness = this.#witnesses[this.#here]!;
-    const startMs = performance.now();
-    const { id, result } = this.#machine.begin(
-      `${FORGET_LATER}; torpor snapshot ${name} --tag ${tag} --staging-size ${STAGING_SIZE} --json 2>&1`,
-    );
-    const { status, output } = await withTimeout(result, SNAPSHOT_MS, 'a snapshot');
-    const totalMs = performance.now() - startMs;
-    const answer = parseAnswer<SnapshotAnswer>(output, status);
-    if (answer.outcome !== 'saved') throw new Error(`“${answer.outcome}” instead of “saved”`);
-    const moment: Moment = {
-      which: this.#here,
-      reference: `${name}@${tag}`,
-      script: id,
-      memory: witness.remember(),
-      bootId: witness.bootId,
-      laterTicks: 0,
-      restores: 0,
-    };
-    this.#moments[this.#here].push(moment);
+    const { moment, answer, totalMs } = await leaveMoment(this.#machine, witness, tag, STAGING);
+    const made = { ...moment, which: this.#here, restores: 0 };
+    this.#moments[this.#here].push(made);
     const stagesMs = { ...answer.stagesMs, paused: answer.pausedMs!, bank: answer.saved!.totalMs };
     this.#tell({ kind: 'snapshot', way: null, totalMs, stagesMs, verifyMs: 0 });
-    return moment;
-  }
-
-  /** What comes now must not be there when the moment comes back. */
-  async #goOn(moment: Moment): Promise<void> {
-    moment.laterTicks = Number(await must(this.#machine, SAY_LATER));
-    const before = ticksOf(moment);
-    if (moment.laterTicks > before) return;
-    throw new Error(`it did not go on after its snapshot: ${before} ticks before, ${moment.laterTicks} now`);
+    return made;
   }
 
   #choose(way: Way, newest: Moment): Moment {
@@ -196,7 +160,7 @@ export class StockDrill {
   async #arrive(
     way: string,
     moment: Moment,
-    { status, output }: { readonly status: number; readonly output: string },
+    result: ScriptResult,
     startMs: number,
     programs: readonly string[] | null,
   ): Promise<void> {
@@ -205,13 +169,12 @@ export class StockDrill {
     // Whatever was parked as this OS is not what its disks are any more; what ran is gone.
     if (moment.which !== this.#here) this.#left[moment.which] = null;
     this.#here = moment.which;
-    const { outcome, reference, generation } = parseAnswer<SnapshotAnswer>(output, status);
+    const { outcome, reference, generation } = parseJson<SnapshotAnswer>(result);
     const seen = `${outcome} ${reference} ${generation}`;
     const wanted = `restored ${moment.reference} ${moment.restores}`;
     if (seen !== wanted) throw new Error(`“${seen}” instead of “${wanted}”`);
-    await requireMoment(this.#machine, moment);
     const witness = this.#witnesses[moment.which]!;
-    witness.rewind(moment.memory);
+    await requireMoment(this.#machine, witness, moment);
     await witness.verify(programs ?? undefined);
     const stagesMs = stagesOfRestore(startMs, endMs, this.#said.splice(0));
     const verifyMs = performance.now() - endMs;
@@ -223,12 +186,12 @@ export class StockDrill {
     this.doing = `switch to ${NAMES[to]}`;
     const startMs = performance.now();
     const leaving = this.#machine.begin(`torpor switch ${NAMES[to]} --json 2>&1`);
-    const { status, output } = await this.#machine.arrive(this.#left[to]!, leaving.result);
+    const result = await this.#machine.arrive(this.#left[to]!, leaving.result);
     const endMs = performance.now();
     this.#left[from] = leaving.id;
     this.#left[to] = null;
     this.#here = to;
-    const answer = parseAnswer<SwitchAnswer>(output, status);
+    const answer = parseJson<SwitchAnswer>(result);
     const seen = `${answer.from} → ${answer.os}, ${answer.warnings.join('; ') || 'no warnings'}`;
     const wanted = `${NAMES[from]} → ${NAMES[to]}, no warnings`;
     if (seen !== wanted) throw new Error(`“${seen}” instead of “${wanted}”`);
@@ -245,8 +208,8 @@ export class StockDrill {
   }
 
   async #powerOnInto(script: string, which: Which): Promise<void> {
-    const { status, output } = await this.#machine.powerOnInto(script, which);
-    const { os } = parseAnswer<SwitchAnswer>(output, status);
+    const result = await this.#machine.powerOnInto(script, which);
+    const { os } = parseJson<SwitchAnswer>(result);
     if (os !== NAMES[which]) throw new Error(`“${os}” instead of “${NAMES[which]}”`);
   }
 
@@ -262,31 +225,5 @@ export class StockDrill {
 
   #tell(step: Omit<StockStep, 'round' | 'os'>): void {
     this.#onStep({ round: this.#round, os: NAMES[this.#here], ...step });
-  }
-}
-
-function ticksOf({ memory }: Moment): number {
-  const nonce = SURVIVAL_PROGRAMS.find(({ id }) => id === 'nonce')!;
-  return Number(memory.get(nonce)!.ticks);
-}
-
-function parseAnswer<T>(output: string, status: number): T {
-  if (status !== 0) throw new Error(`status ${status}: ${output}`);
-  try {
-    return JSON.parse(output) as T;
-  } catch (cause) {
-    throw new Error(`no JSON: ${output}`, { cause });
-  }
-}
-
-async function withTimeout<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`${what} took longer than ${ms / 60_000} min`)), ms);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
