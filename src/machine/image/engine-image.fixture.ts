@@ -1,36 +1,35 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after } from 'node:test';
 import { Bank } from '../../bank/bank.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
-import { KERNEL, memoryOf, streamOf } from '../../engine/image/image.fixture.ts';
-import { readImageStream } from '../../engine/image/image-stream.ts';
-import { readE820Checksum } from '../../engine/image/loader.ts';
 import { StagingArea } from '../../engine/image/staging-area.ts';
 import type { FakeSys } from '../../sys/fake.ts';
-import { FakeImageSys } from '../../sys/image-sys.fake.ts';
+import type { FakeImageSys } from '../../sys/image-sys.fake.ts';
 import { openStorage } from '../../sys/linux/storage.ts';
 import type { Back, EngineMachine, OsName, Switched, Trouble } from '../engine.contract.ts';
 import { withBank } from '../open-bank.ts';
 import { type ParkWish, parkOs, planParkOs } from '../parking/park-os.ts';
-import { makeDisks, runOs } from '../parking/parking.fixture.ts';
+import { makeDisks } from '../parking/parking.fixture.ts';
 import { resumeAtBoot } from '../parking/resume-at-boot.ts';
+import {
+  BANK_DISK,
+  type Disks,
+  EXTENTS,
+  emptyBank,
+  memoryIn,
+  photograph,
+  startOn,
+  streamFor,
+  withDisks,
+} from './engine-image-os.fixture.ts';
 import type { ImageSession } from './image-session.ts';
 import { restorePending } from './restore-pending.ts';
 import { restoreToImage } from './restore-to-image.ts';
 import { finishStaged, type ImageOutcome, snapshotImage } from './snapshot-image.ts';
-import { STAGING_FILE } from './staging-place.ts';
 
 const DISKS = { debian12: '/dev/vda', debian13: '/dev/vdb' } as const;
-/** The bank's, with nothing on it but the staging area; the bank is a directory. */
-const BANK_DISK = '/dev/vdd';
-const EXTENTS = [{ start: 0, sizeBytes: 200 * PAGE_BYTES }];
-const HOOKS = ['pre-park', 'post-resume', 'post-restore'] as const;
-
-type Disks = ReadonlyMap<string, Uint8Array>;
 /** How a system left the machine: what it did, on the disks of that time. */
 interface Left {
   readonly os: OsName;
@@ -326,53 +325,4 @@ export class ImageMachine implements EngineMachine {
     before.disks.get(path)!.onChange = null;
     return isCut;
   }
-}
-
-function startOn(image: FakeImageSys, os: OsName, files: Record<string, string>): FakeSys {
-  const sys = runOs(image, os, {
-    [STAGING_FILE]: `${JSON.stringify({ version: 1, disk: 'dev:vdd', extents: EXTENTS })}\n`,
-    [BANK_DISK]: '',
-    '/sys/class/block/vdd/size': '1600\n',
-    ...Object.fromEntries(HOOKS.map((kind) => [`/etc/torpor/${kind}.d/hook`, ''])),
-    ...files,
-  });
-  image.files.set('/srv/torpor-staging', [...EXTENTS]);
-  image.failing.clear();
-  return sys;
-}
-
-function streamFor(sys: FakeSys, os: OsName, memory: number): Uint8Array {
-  const kernel = { ...KERNEL, e820Checksum: readE820Checksum(sys)! };
-  const pages = memoryOf([
-    [3, memory],
-    [4, 0],
-    [9, 255],
-  ]);
-  return streamOf(pages, os === 'debian12' ? 'plain' : 'zero-flag', kernel);
-}
-
-/** The other way round: the first byte of the first page. */
-function memoryIn(stream: Uint8Array): number {
-  const { firstDataPage } = readImageStream(stream.length / PAGE_BYTES, (page, into) =>
-    into.set(stream.subarray(page * PAGE_BYTES, page * PAGE_BYTES + into.length)),
-  );
-  return stream[firstDataPage * PAGE_BYTES]!;
-}
-
-function photograph(image: FakeImageSys): Disks {
-  return new Map([...image.disks].map(([path, { bytes }]) => [path, bytes.slice()]));
-}
-
-function withDisks(disks: Disks): FakeImageSys {
-  const image = new FakeImageSys();
-  for (const [path, bytes] of disks) image.addDisk(path, bytes.slice());
-  return image;
-}
-
-function emptyBank(): string {
-  const root = mkdtempSync(join(tmpdir(), 'torpor-engine-'));
-  after(() => rmSync(root, { recursive: true }));
-  const directory = join(root, 'bank');
-  Bank.create(openStorage(directory)).close();
-  return directory;
 }

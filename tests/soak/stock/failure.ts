@@ -45,8 +45,8 @@ export async function keepStockEvidence(
   writeFileSync(join(evidence, 'registers.txt'), await machine.examine());
   copyFileSync(machine.consoleFile, join(evidence, 'console.txt'));
   for (const [file, script] of Object.entries(QUESTIONS)) {
-    const answer = await machine.run(script, ASK_MS).catch((error) => ({ output: String(error) }));
+    const answer = await machine.run(script, ASK_MS).catch(() => null);
+    if (answer === null) return writeFileSync(join(evidence, 'no-answer.txt'), `to “${script}”\n`);
     writeFileSync(join(evidence, file), `${answer.output}\n`);
-    if (answer.output.startsWith('Error: ')) return;
   }
 }
