@@ -105,7 +105,7 @@ export class ResidentMachine implements EngineMachine {
 
   async restore(reference: string): Promise<Back> {
     const request = { kind: 'restore', reference, slot: null, check: false, go: true } as const;
-    return backFrom(await this.#askHome(request), this.running!);
+    return this.#backFrom(await this.#askHome(request));
   }
 
   async restoreCutAt(reference: string, write: number): Promise<boolean> {
@@ -225,7 +225,7 @@ export class ResidentMachine implements EngineMachine {
       this.#services(),
     );
     const arrived = await this.#enterFromHome(next!);
-    return backFrom(arrived, this.running!);
+    return this.#backFrom(arrived);
   }
 
   async #enterFromHome(slot: number): Promise<Arrived> {
@@ -239,6 +239,13 @@ export class ResidentMachine implements EngineMachine {
     this.#left.set(os, this.#made.bytes.slice());
     const slot = SLOTS[os];
     await this.#jump(slot, target, physAddr(PLAN.slots[slot - 1]!.memory.start + 0x1234));
+  }
+
+  #backFrom({ restored }: Arrived): Back {
+    assert.ok(restored !== null);
+    const { reference, generation } = restored;
+    const seed = Buffer.from(this.#made.sys.seeds.at(-1)!).toString('hex');
+    return { os: this.running!, reference, generation, seed };
   }
 
   /** One way out. Throws what refuses; what the left OS does behind the jump does not happen. */
@@ -325,10 +332,4 @@ function startMachine(): { made: FakeMachine; disks: Record<OsName, FakeDisk> } 
   for (const kind of HOOKS) files.set(`/etc/torpor/${kind}.d/hook`, '');
   const disk = (os: OsName): FakeDisk => addDisk(made, DISKS[os], `disk-of-${os}`, DISK_BYTES);
   return { made, disks: { debian12: disk('debian12'), debian13: disk('debian13') } };
-}
-
-function backFrom({ restored }: Arrived, os: OsName): Back {
-  assert.ok(restored !== null);
-  const { reference, generation, seed } = restored;
-  return { os, reference, generation, seed };
 }

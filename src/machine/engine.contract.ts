@@ -137,14 +137,16 @@ export function describeEngine(
   });
 
   clause('a restore brings memory and disk back to the moment, any number of times', async (machine) => {
+    const [other, rest] = [machine.contentOf('debian13'), machine.rest()];
     const content = await saved(machine);
-    const other = machine.contentOf('debian13');
+    assert.equal(machine.rest(), rest);
     const seeds = new Set<string>();
     for (const generation of [1, 2, 3]) {
       machine.goOn();
       assert.notEqual(machine.contentOf('debian12'), content);
       const back = await machine.restore('debian12@monday');
       requireBack(machine, back, generation, content);
+      assert.equal(machine.rest(), rest, 'nothing waits any more');
       seeds.add(back.seed);
     }
     assert.equal(seeds.size, 3, 'two restores of one snapshot do not draw the same random numbers');
@@ -167,8 +169,10 @@ export function describeEngine(
     const content = await saved(machine);
     machine.goOn();
     requireBack(machine, await machine.restoreAfterPowerCut('debian12@monday'), 1, content);
+    const rest = machine.rest();
     machine.goOn();
     requireBack(machine, await machine.restore('debian12@monday'), 2, content);
+    assert.equal(machine.rest(), rest);
   });
 
   clause('a switch and the way back find both OSes as they were left', async (machine) => {
