@@ -15,7 +15,6 @@ import { BUSY, type Round, type Way } from './round.ts';
 import type { StockStep } from './step.ts';
 import { NAMES, prepareOs, STAGING, type Which } from './stock-pair.ts';
 
-const OFF_MS = 10 * 60_000;
 /** Snapshots of an OS that are kept: the newest, and an older one. */
 const KEPT = 2;
 const PRUNE_EVERY = 10;
@@ -68,7 +67,7 @@ export class StockDrill {
       await this.#snapshot('base');
       const { release, sha256 } = await installInitramfs(this.#machine);
       const script = this.#park();
-      await this.#machine.off(OFF_MS);
+      await this.#machine.off();
       await this.#machine.adoptInitrd(release, sha256, which);
       if (which === 1) {
         await this.#powerOnInto(script, 1);
@@ -152,7 +151,7 @@ export class StockDrill {
     const startMs = performance.now();
     await must(this.#machine, `torpor restore ${moment.reference} --at-boot`);
     this.#park();
-    await this.#machine.off(OFF_MS);
+    await this.#machine.off();
     const answer = await this.#machine.powerOnInto(moment.script, moment.which);
     await this.#arrive('beside a parked OS', moment, answer, startMs, programs);
   }
