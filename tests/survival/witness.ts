@@ -64,7 +64,7 @@ export class Witness {
   async kill(ids: readonly string[]): Promise<void> {
     for (const [program, facts] of this.#facts) {
       if (!ids.includes(program.id)) continue;
-      await this.os.sh(`kill -9 -- -${facts.pid}`);
+      await this.os.sh(`kill -9 -${facts.pid}`);
       this.#facts.delete(program);
     }
   }
