@@ -184,7 +184,7 @@ export class StockDrill {
     const [from, to] = [this.#here, this.#other];
     this.doing = `switch to ${NAMES[to]}`;
     const startMs = performance.now();
-    const leaving = this.#machine.begin(`torpor switch ${NAMES[to]} --json 2>&1`);
+    const leaving = this.#machine.begin(answerOnly(`torpor switch ${NAMES[to]} --json`));
     const result = await this.#machine.arrive(this.#left[to]!, leaving.result);
     const endMs = performance.now();
     this.#left[from] = leaving.id;
@@ -201,7 +201,7 @@ export class StockDrill {
   }
 
   #park(): string {
-    const { id } = this.#machine.begin('torpor park --json 2>&1');
+    const { id } = this.#machine.begin(answerOnly('torpor park --json'));
     this.#left[this.#here] = id;
     return id;
   }
@@ -225,4 +225,9 @@ export class StockDrill {
   #tell(step: Omit<StockStep, 'round' | 'os'>): void {
     this.#onStep({ round: this.#round, os: NAMES[this.#here], ...step });
   }
+}
+
+/** What a command says beside its answer is of interest when it fails. */
+function answerOnly(command: string): string {
+  return `${command} 2>/run/said || { status=$?; cat /run/said; exit $status; }`;
 }
