@@ -1,19 +1,11 @@
-import {
-  installInitramfs,
-  leaveMoment,
-  must,
-  parseJson,
-  requireMoment,
-  type SnapshotAnswer,
-  type StockMoment,
-} from '../../lab/stock/moment.ts';
-import { stopInOrder } from '../../lab/stock/orderly-stop.ts';
+import { parseJson, type SnapshotAnswer, type StockMoment } from '../../lab/stock/moment.ts';
 import type { ScriptResult, StockMachine } from '../../lab/stock/stock-machine.ts';
 import type { Witness } from '../../survival/witness.ts';
+import { DRILL_TOOLS, type DrillTools } from './drill-tools.ts';
 import { type Said, stagesOfRestore } from './restore-stages.ts';
 import { BUSY, type Round, type Way } from './round.ts';
 import type { StockStep } from './step.ts';
-import { NAMES, prepareOs, STAGING, type Which } from './stock-pair.ts';
+import { NAMES, STAGING, type Which } from './stock-pair.ts';
 
 /** Snapshots of an OS that are kept: the newest, and an older one. */
 const KEPT = 2;
@@ -33,6 +25,7 @@ type Moment = StockMoment & { readonly which: Which; restores: number };
 export class StockDrill {
   readonly #machine: StockMachine;
   readonly #onStep: (step: StockStep) => void;
+  readonly #tools: DrillTools;
   readonly #said: Said[] = [];
   readonly #witnesses: Witness[] = [];
   readonly #moments: [Moment[], Moment[]] = [[], []];
@@ -43,8 +36,9 @@ export class StockDrill {
   /** What is done, for whoever finds that it fails. */
   doing = 'preparation';
 
-  constructor(machine: StockMachine, onStep: (step: StockStep) => void) {
+  constructor(machine: StockMachine, onStep: (step: StockStep) => void, tools = DRILL_TOOLS) {
     this.#machine = machine;
+    this.#tools = tools;
     this.#onStep = onStep;
     machine.watchConsole((line) => {
       if (line.includes('torpor:')) this.#said.push({ atMs: performance.now(), line });
@@ -62,10 +56,10 @@ export class StockDrill {
   async prepare(say: (text: string) => void): Promise<void> {
     for (const which of [0, 1] as const) {
       this.#here = which;
-      this.#witnesses[which] = await prepareOs(this.#machine, which, say);
+      this.#witnesses[which] = await this.#tools.prepareOs(this.#machine, which, say);
       say(`${NAMES[which]} runs with its witness`);
       await this.#snapshot('base');
-      const { release, sha256 } = await installInitramfs(this.#machine);
+      const { release, sha256 } = await this.#tools.installInitramfs(this.#machine);
       const script = this.#park();
       await this.#machine.off();
       await this.#machine.adoptInitrd(release, sha256, which);
@@ -92,7 +86,7 @@ export class StockDrill {
   async finish(): Promise<void> {
     for (let stopped = 0; stopped < 2; stopped += 1) {
       this.doing = `stop of ${NAMES[this.#here]}`;
-      await stopInOrder(this.#machine, this.#witnesses[this.#here]!);
+      await this.#tools.stopInOrder(this.#machine, this.#witnesses[this.#here]!);
       const script = this.#left[this.#other];
       if (stopped === 1 || script === null) return;
       this.#here = this.#other;
@@ -116,7 +110,7 @@ export class StockDrill {
     const name = NAMES[this.#here];
     this.doing = `snapshot of ${name}`;
     const witness = this.#witnesses[this.#here]!;
-    const { moment, answer, totalMs } = await leaveMoment(this.#machine, witness, tag, STAGING);
+    const { moment, answer, totalMs } = await this.#tools.leaveMoment(this.#machine, witness, tag, STAGING);
     const made = { ...moment, which: this.#here, restores: 0 };
     this.#moments[this.#here].push(made);
     const stagesMs = { ...answer.stagesMs, paused: answer.pausedMs!, bank: answer.saved!.totalMs };
@@ -135,7 +129,7 @@ export class StockDrill {
     const startMs = performance.now();
     const isCut = way === 'power cut' || way === 'other after a power cut';
     if (isCut) {
-      await must(this.#machine, `torpor restore ${moment.reference} --at-boot`);
+      await this.#tools.must(this.#machine, `torpor restore ${moment.reference} --at-boot`);
       await this.#machine.cut();
     }
     const answer = isCut
@@ -149,7 +143,7 @@ export class StockDrill {
     const moment = this.#moments[this.#other].at(-1)!;
     this.doing = `restore of ${moment.reference} beside a parked OS`;
     const startMs = performance.now();
-    await must(this.#machine, `torpor restore ${moment.reference} --at-boot`);
+    await this.#tools.must(this.#machine, `torpor restore ${moment.reference} --at-boot`);
     this.#park();
     await this.#machine.off();
     const answer = await this.#machine.powerOnInto(moment.script, moment.which);
@@ -173,7 +167,7 @@ export class StockDrill {
     const wanted = `restored ${moment.reference} ${moment.restores}`;
     if (seen !== wanted) throw new Error(`“${seen}” instead of “${wanted}”`);
     const witness = this.#witnesses[moment.which]!;
-    await requireMoment(this.#machine, witness, moment);
+    await this.#tools.requireMoment(this.#machine, witness, moment);
     await witness.verify(programs ?? undefined);
     const stagesMs = stagesOfRestore(startMs, endMs, this.#said.splice(0));
     const verifyMs = performance.now() - endMs;
@@ -217,9 +211,9 @@ export class StockDrill {
     this.doing = 'removal of old snapshots';
     for (const moments of this.#moments) {
       for (const { reference } of moments.splice(0, moments.length - KEPT))
-        await must(this.#machine, `torpor bank rm ${reference}`);
+        await this.#tools.must(this.#machine, `torpor bank rm ${reference}`);
     }
-    if (this.#round % PRUNE_EVERY === 0) await must(this.#machine, 'torpor bank prune');
+    if (this.#round % PRUNE_EVERY === 0) await this.#tools.must(this.#machine, 'torpor bank prune');
   }
 
   #tell(step: Omit<StockStep, 'round' | 'os'>): void {
