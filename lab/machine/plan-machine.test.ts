@@ -46,7 +46,7 @@ test('planQemuArguments() of the default machine on BIOS', () => {
 -display none
 -machine pc
 -accel tcg,thread=single
--cpu max,-cx16
+-cpu max,-cx16,-erms
 -smp 2
 -m 1859M
 -rtc base=utc

@@ -49,7 +49,9 @@ export function planQemuArguments(
 /**
  * Two defects of QEMU 7.2's emulator are kept out: with a thread for each processor, a device access
  * can go to a wrong address while another processor maps or unmaps a device, which every switch does
- * (docs/decisions/0009-one-emulator-thread.md); and cmpxchg16b now and then corrupts RFLAGS.
+ * (docs/decisions/0009-one-emulator-thread.md); and cmpxchg16b now and then corrupts RFLAGS. And kernels and
+ * programs are not told that strings of bytes are copied fast (ERMS): the emulator makes a loop of them, which
+ * takes twice as long over a copy as words.
  */
 export function planAccelerator(accel: MachineSpec['accel']): string[][] {
   return accel === 'kvm'
@@ -59,7 +61,7 @@ export function planAccelerator(accel: MachineSpec['accel']): string[][] {
       ]
     : [
         ['-accel', 'tcg,thread=single'],
-        ['-cpu', 'max,-cx16'],
+        ['-cpu', 'max,-cx16,-erms'],
       ];
 }
 
