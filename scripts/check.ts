@@ -10,7 +10,11 @@ const node = process.execPath;
 const bin = 'node_modules/.bin';
 /** On two processors node:test would take one file at a time; the files share nothing. */
 const unitTests = [node, '--test', '--test-concurrency=4', '--test-reporter=spec', '--test-timeout=120000'];
-const unitTestFiles = ['src/**/*.test.ts', 'lab/**/*.test.ts', 'scripts/**/*.test.ts', 'tests/asm/*.test.ts'];
+const unitTestFiles = [
+  ...['src/**/*.test.ts', 'lab/**/*.test.ts', 'scripts/**/*.test.ts', 'tests/asm/*.test.ts'],
+  // What runs on machines stands in tests/lab itself.
+  ...['tests/lab/*/*.test.ts', 'tests/perf/**/*.test.ts', 'tests/soak/**/*.test.ts'],
+];
 
 const knip = ['--no-progress', '--no-config-hints'];
 

@@ -39,6 +39,8 @@ const GUEST_BOOT_MS = 600_000;
 export class LabMachine {
   readonly state: LabState;
   readonly spec: MachineSpec;
+  /** Programs that are looked at side by side. */
+  readonly atATime = Number.POSITIVE_INFINITY;
   #agent: Promise<AgentClient> | null = null;
 
   private constructor(state: LabState, spec: MachineSpec) {
@@ -94,6 +96,13 @@ export class LabMachine {
     const from = logPosition(this.state.consoleLog);
     const command = [TORPOR, 'boot', name, '--back', '--json'];
     await whileBooting(this.state, from, () => this.run(command, { timeoutMs: GUEST_BOOT_MS }));
+  }
+
+  /** Where an OS answers to SSH on this host, whichever runs now. Throws E_OS_UNKNOWN. */
+  sshOf(name: string): { readonly port: number; readonly key: string } {
+    this.requireOs(name);
+    const { sshPort } = this.spec.oses.find((os) => os.name === name)!;
+    return { port: sshPort, key: this.spec.sshKey };
   }
 
   /** Runs a program as root in the running OS. Throws E_LAB_WRONG_OS when `os` is named and another one runs. */

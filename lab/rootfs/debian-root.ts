@@ -6,8 +6,12 @@ import { debianMirror } from '../build/debian-archive.ts';
 import type { ReportBuild } from '../build/progress.ts';
 import { runProcess } from '../build/run-process.ts';
 
-/** `stock…`: with Debian's own kernel and the tools that make its initramfs. */
-export type DebianKind = 'debian12' | 'debian13' | 'stock12' | 'stock13';
+/**
+ * `stock…`: with Debian's own kernel and the tools that make its initramfs; `stock…-survival`: with what the
+ * survival programs of that release need, too.
+ */
+export type DebianKind = 'debian12' | 'debian13' | StockKind;
+export type StockKind = 'stock12' | 'stock13' | 'stock12-survival' | 'stock13-survival';
 
 interface DebianRecipe {
   readonly suite: string;
@@ -29,6 +33,14 @@ export const DEBIAN_RECIPES: Readonly<Record<DebianKind, DebianRecipe>> = {
   debian13: { suite: 'trixie', packages: [...COMMON_PACKAGES, 'gcc', 'libc6-dev', 'make'] },
   stock12: { suite: 'bookworm', packages: STOCK_PACKAGES },
   stock13: { suite: 'trixie', packages: STOCK_PACKAGES },
+  'stock12-survival': {
+    suite: 'bookworm',
+    packages: [...STOCK_PACKAGES, 'tmux', 'vim-tiny', 'postgresql'],
+  },
+  'stock13-survival': {
+    suite: 'trixie',
+    packages: [...STOCK_PACKAGES, 'tmux', 'vim-tiny', 'gcc', 'libc6-dev'],
+  },
 };
 
 /** Files that packages bring and the lab has no use for. */

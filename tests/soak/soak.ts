@@ -1,4 +1,6 @@
-/** `npm run soak -- switch`, `restore`, `bank-cuts`. Exit status 0 when nothing failed, 1 when something did. */
+/** `npm run soak -- switch`, `restore`, `bank-cuts`, `stock`. Exit status 0 when nothing failed, 1 when something did. */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { LabConfig } from '../../lab/config/lab-config.ts';
 import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import { reportFailure } from '../../src/cli/fail.ts';
@@ -12,6 +14,10 @@ import { soakConfig } from './config.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { runSoak } from './run-soak.ts';
 import { renderSoak, reportSoak } from './soak-report.ts';
+import { parseStockOptions, STOCK_USAGE } from './stock/options.ts';
+import { renderStockSoak, reportStockSoak } from './stock/report.ts';
+import { runStockSoak } from './stock/run.ts';
+import { makePair } from './stock/stock-pair.ts';
 
 const BANK_SOAKS = ['restore', 'bank-cuts'];
 
@@ -21,10 +27,11 @@ const say = (text: string): void => {
 
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.includes('--help')) {
-    print(`${USAGE}\n\n${BANK_USAGE}`);
+    print(`${USAGE}\n\n${BANK_USAGE}\n\n${STOCK_USAGE}`);
     return 0;
   }
   if (argv.some((word) => BANK_SOAKS.includes(word))) return await soakBank(argv);
+  if (argv.includes('stock')) return await soakStock(argv);
   const options = parseOptions(argv);
   return await onMachine(options, soakConfig(options.config), async (machine) => {
     const result = await runSoak(machine, options, say);
@@ -44,6 +51,34 @@ async function soakBank(argv: readonly string[]): Promise<number> {
     else print(renderBankSoak(report));
     return result.failure === null;
   });
+}
+
+/** A machine of its own, whose disks go when all was well. */
+async function soakStock(argv: readonly string[]): Promise<number> {
+  const options = parseStockOptions(argv);
+  const { directory } = locateTestLab('soak-stock');
+  const disks = join(directory, 'machine');
+  say(`seed ${options.seed}; the machine is in ${disks}`);
+  rmSync(disks, { recursive: true, force: true });
+  mkdirSync(disks, { recursive: true });
+  const machine = await makePair(disks, say);
+  const end = (): void => void machine.cut().finally(() => process.exit(130));
+  process.once('SIGINT', end);
+  process.once('SIGTERM', end);
+  let isKept = false;
+  try {
+    const result = await runStockSoak(machine, directory, options, say);
+    const report = reportStockSoak(result, options);
+    if (options.json) printJson(report);
+    else print(renderStockSoak(report));
+    if (result.failure === null) rmSync(disks, { recursive: true });
+    isKept = options.keep && result.failure !== null;
+    return result.failure === null ? 0 : 1;
+  } finally {
+    process.off('SIGINT', end);
+    process.off('SIGTERM', end);
+    if (!isKept) await machine.cut();
+  }
 }
 
 /** A machine with all its OSes for `action`, which says whether all was well; then it ends in order. */

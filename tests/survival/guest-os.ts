@@ -1,6 +1,6 @@
 import type { ExecOptions } from '../../lab/machine/agent-calls.ts';
-import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import { SurvivalError } from './program.ts';
+import type { SurvivalMachine } from './survival-machine.ts';
 
 export type OsKind = 'busybox' | 'debian12' | 'debian13';
 
@@ -9,22 +9,22 @@ export const RAM = '/run/survival';
 /** On the OS's own disk. */
 export const DISK = '/var/lib/survival';
 
-/** One OS of a lab machine, as a survival program sees it. All calls are for when it runs. */
+/** One OS of a machine, as a survival program sees it. All calls are for when it runs. */
 export class GuestOs {
-  readonly machine: LabMachine;
+  readonly machine: SurvivalMachine;
   readonly name: string;
   readonly kind: OsKind;
 
-  private constructor(machine: LabMachine, name: string, kind: OsKind) {
+  private constructor(machine: SurvivalMachine, name: string, kind: OsKind) {
     this.machine = machine;
     this.name = name;
     this.kind = kind;
   }
 
-  /** Looks at the OS that runs now and makes the programs' directories. Throws E_LAB_WRONG_OS. */
-  static async look(machine: LabMachine, name: string): Promise<GuestOs> {
+  /** Looks at the OS that runs now and makes the programs' directories. */
+  static async look(machine: SurvivalMachine, name: string): Promise<GuestOs> {
     const script = `mkdir -p ${RAM} ${DISK}; cat /etc/os-release 2>/dev/null || true`;
-    const release = await machine.run(['sh', '-c', script], { os: name });
+    const release = (await machine.exec(['sh', '-c', script])).stdout.toString();
     const codename = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1];
     const kind = codename === 'bookworm' ? 'debian12' : codename === 'trixie' ? 'debian13' : 'busybox';
     return new GuestOs(machine, name, kind);

@@ -20,8 +20,7 @@ async function* linesOf(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
 }
 
 function open(os: GuestOs): { ssh: ChildProcess; lines: AsyncIterator<string> } {
-  const { spec } = os.machine;
-  const { sshPort } = spec.oses.find((each) => each.name === os.name)!;
+  const { port, key } = os.machine.sshOf(os.name)!;
   const options = [
     'StrictHostKeyChecking=no',
     'UserKnownHostsFile=/dev/null',
@@ -29,7 +28,7 @@ function open(os: GuestOs): { ssh: ChildProcess; lines: AsyncIterator<string> } 
     'BatchMode=yes',
   ];
   const args = [
-    ...['-i', spec.sshKey, '-p', String(sshPort), ...options.flatMap((option) => ['-o', option])],
+    ...['-i', key, '-p', String(port), ...options.flatMap((option) => ['-o', option])],
     ...['root@127.0.0.1', PROGRAM],
   ];
   const ssh = spawn('ssh', args, { stdio: ['pipe', 'pipe', 'inherit'] });
@@ -52,6 +51,7 @@ export const hostConnection: SurvivalProgram = {
   id: 'host-connection',
   doc: 'an SSH session from outside the machine that stays open while its OS is parked',
   needs: ANY_OS,
+  isReachedFromOutside: true,
   prepare: async (os) => {
     connections.get(os.name)?.ssh.kill();
     connections.set(os.name, open(os));

@@ -17,6 +17,8 @@ export interface SurvivalProgram {
   readonly doc: string;
   /** Kinds of OS that have what it needs. */
   readonly needs: readonly OsKind[];
+  /** One end of it is outside the machine: a restore brings back the other one only. */
+  readonly isReachedFromOutside?: true;
   /** Starts the program and returns what must still be true later. */
   prepare(os: GuestOs): Promise<Facts>;
   /** Checks all of it, has the program go on a bit, and returns what must be true from now on. */

@@ -35,5 +35,25 @@ export const SURVIVAL_PROGRAMS: readonly SurvivalProgram[] = [
 
 /** Those that can run in this OS. */
 export function programsFor(os: GuestOs): readonly SurvivalProgram[] {
-  return SURVIVAL_PROGRAMS.filter((program) => program.needs.includes(os.kind));
+  return SURVIVAL_PROGRAMS.filter((program) => whyNot(program, os) === null);
+}
+
+/** A program that cannot run in an OS. */
+export interface SkippedProgram {
+  readonly id: string;
+  readonly reason: string;
+}
+
+/** All others, each with its reason. */
+export function skippedPrograms(os: GuestOs): readonly SkippedProgram[] {
+  return SURVIVAL_PROGRAMS.flatMap((program) => {
+    const reason = whyNot(program, os);
+    return reason === null ? [] : [{ id: program.id, reason }];
+  });
+}
+
+function whyNot({ needs, isReachedFromOutside }: SurvivalProgram, { kind, machine, name }: GuestOs) {
+  if (!needs.includes(kind)) return `${needs.join(' and ')} have it, and this is ${kind}`;
+  if (isReachedFromOutside === true && machine.sshOf(name) === null) return 'the machine has no network';
+  return null;
 }

@@ -1,7 +1,7 @@
-import type { LabMachine } from '../../lab/machine/lab-machine.ts';
 import { GuestOs } from './guest-os.ts';
 import { type Facts, SurvivalError, type SurvivalProgram } from './program.ts';
-import { programsFor } from './registry.ts';
+import { programsFor, type SkippedProgram, skippedPrograms } from './registry.ts';
+import type { SurvivalMachine } from './survival-machine.ts';
 
 /** Facts of a witness's programs at one moment. */
 export type Memory = ReadonlyMap<SurvivalProgram, Facts>;
@@ -19,7 +19,7 @@ export class Witness {
   }
 
   /** For the OS that runs now. */
-  static async open(machine: LabMachine): Promise<Witness> {
+  static async open(machine: SurvivalMachine): Promise<Witness> {
     const { os, bootId } = await machine.ping();
     return new Witness(await GuestOs.look(machine, os), bootId);
   }
@@ -27,6 +27,16 @@ export class Witness {
   /** The programs that run. */
   get programs(): readonly string[] {
     return [...this.#facts.keys()].map(({ id }) => id);
+  }
+
+  /** The programs that this OS can run. */
+  get possible(): readonly string[] {
+    return programsFor(this.os).map(({ id }) => id);
+  }
+
+  /** The programs that this OS cannot run. */
+  get skipped(): readonly SkippedProgram[] {
+    return skippedPrograms(this.os);
   }
 
   /** Starts the named programs, or all that this OS can run; one that runs already is left alone. */
@@ -38,15 +48,25 @@ export class Witness {
     });
   }
 
-  /** Checks all programs. Throws SurvivalError that names every one that did not go on. */
-  async verify(): Promise<void> {
+  /** Checks all programs, or those of the named ones that run. Throws SurvivalError that names every one that did not go on. */
+  async verify(ids?: readonly string[]): Promise<void> {
     const { os, bootId } = await this.os.machine.ping();
     if (os !== this.os.name || bootId !== this.bootId) {
       throw new SurvivalError(`${os} runs in its boot ${bootId}, not ${this.os.name} in ${this.bootId}`);
     }
-    await this.#each([...this.#facts.keys()], async (program) => {
+    const programs = [...this.#facts.keys()].filter(({ id }) => ids?.includes(id) ?? true);
+    await this.#each(programs, async (program) => {
       this.#facts.set(program, await program.verify(this.os, this.#facts.get(program)!));
     });
+  }
+
+  /** Kills the named programs, each of which is a process with children, and forgets them. */
+  async kill(ids: readonly string[]): Promise<void> {
+    for (const [program, facts] of this.#facts) {
+      if (!ids.includes(program.id)) continue;
+      await this.os.sh(`kill -9 -${facts.pid}`);
+      this.#facts.delete(program);
+    }
   }
 
   /** What is true of each program now, as far as it was looked at: a snapshot taken now holds it. */
@@ -73,12 +93,16 @@ export class Witness {
     programs: readonly SurvivalProgram[],
     action: (program: SurvivalProgram) => Promise<void>,
   ): Promise<void> {
-    const results = await Promise.allSettled(programs.map(action));
-    const failures = results.flatMap((result, index) =>
-      result.status === 'rejected'
-        ? [`  - ${programs[index]!.id}: ${result.reason?.message ?? result.reason}`]
-        : [],
-    );
+    const failures: string[] = [];
+    const waiting = [...programs];
+    const work = async (): Promise<void> => {
+      for (let program = waiting.shift(); program !== undefined; program = waiting.shift()) {
+        const { id } = program;
+        await action(program).catch((error) => failures.push(`  - ${id}: ${error?.message ?? error}`));
+      }
+    };
+    const hands = Math.min(this.os.machine.atATime, programs.length);
+    await Promise.all(Array.from({ length: hands }, work));
     if (failures.length > 0) throw new SurvivalError(`in ${this.os.name}:\n${failures.join('\n')}`);
   }
 }

@@ -1,25 +1,23 @@
-import type { LabMachine } from '../../../lab/machine/lab-machine.ts';
 import type { GuestOs } from '../../survival/guest-os.ts';
 import { RAM } from '../../survival/guest-os.ts';
 import { programsFor } from '../../survival/registry.ts';
+import type { SurvivalMachine } from '../../survival/survival-machine.ts';
 import type { Memory } from '../../survival/witness.ts';
-
-/** A program with one end outside the machine is not set back whole. */
-const OUTSIDE = 'host-connection';
 
 /** The programs that a restore brings back whole. */
 export function whoseEndsAreInside(memory: Memory): Memory {
-  return new Map([...memory].filter(([program]) => program.id !== OUTSIDE));
+  return new Map([...memory].filter(([program]) => program.isReachedFromOutside !== true));
 }
 
 /** The ids of all programs of this OS that a restore brings back whole. */
 export function programsInside(os: GuestOs): string[] {
   return programsFor(os)
-    .map(({ id }) => id)
-    .filter((id) => id !== OUTSIDE);
+    .filter((program) => program.isReachedFromOutside !== true)
+    .map(({ id }) => id);
 }
 
 /** How far the program `nonce` has counted in the OS that runs. */
-export async function readTicks(machine: LabMachine): Promise<number> {
-  return Number((await machine.run(['cat', `${RAM}/nonce`])).trim().split(' ')[1]);
+export async function readTicks(machine: SurvivalMachine): Promise<number> {
+  const { stdout } = await machine.exec(['cat', `${RAM}/nonce`]);
+  return Number(stdout.toString().trim().split(' ')[1]);
 }

@@ -4,7 +4,12 @@ import { cached, hashFile, hashInputs } from '../../../lab/build/cache.ts';
 import type { ReportBuild } from '../../../lab/build/progress.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
 import { bundleProgram } from '../../../lab/rootfs/bundle.ts';
-import { DEBIAN_REMOVED, ensureDebianArchive, stageDebian } from '../../../lab/rootfs/debian-root.ts';
+import {
+  DEBIAN_REMOVED,
+  ensureDebianArchive,
+  type StockKind,
+  stageDebian,
+} from '../../../lab/rootfs/debian-root.ts';
 import { assembleDisk } from '../../../lab/rootfs/disk-image.ts';
 import { ensureToolImage } from '../../../lab/rootfs/tool-image.ts';
 import { GIB } from '../../../src/base/units.ts';
@@ -20,8 +25,8 @@ export interface StockDebian {
 const REPOSITORY = join(import.meta.dirname, '../../..');
 const OVERLAY = join(import.meta.dirname, 'overlay');
 const OVERLAY_FILES = [
-  ...['stock-bank', 'stock-commands', 'stock-witness'].map((name) => `etc/systemd/system/${name}.service`),
-  ...['usr/local/bin/stock-commands', 'usr/local/bin/stock-witness'],
+  ...['stock-bank', 'stock-commands'].map((name) => `etc/systemd/system/${name}.service`),
+  'usr/local/bin/stock-commands',
 ];
 const BOOT_FILES = [
   'install',
@@ -31,10 +36,7 @@ const BOOT_FILES = [
 ];
 
 /** Builds it, or takes it from the cache. */
-export async function ensureStockDebian(
-  kind: 'stock12' | 'stock13',
-  report: ReportBuild,
-): Promise<StockDebian> {
+export async function ensureStockDebian(kind: StockKind, report: ReportBuild): Promise<StockDebian> {
   const archive = await ensureDebianArchive(kind, report);
   const tools = await ensureToolImage(report);
   const [stress] = await bundleProgram(join(import.meta.dirname, 'allocation-stress.ts'), null);

@@ -16,14 +16,19 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hashFile } from '../../../lab/build/cache.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
+import type { ExecOptions, ExecResult } from '../../../lab/machine/agent-calls.ts';
 import { planAccelerator } from '../../../lab/machine/qemu-arguments.ts';
 import { openQmp } from '../../../lab/machine/qmp.ts';
 import { makeBankDisk } from '../../../lab/rootfs/disk-image.ts';
 import { GIB } from '../../../src/base/units.ts';
+import type { SurvivalMachine } from '../../survival/survival-machine.ts';
 import type { StockDebian } from './debian-stock.ts';
+import { scriptsOf } from './script-of.ts';
 
 const MEMORY = '768M';
-const START_MS = 15 * 60_000;
+const START_MS = 30 * 60_000;
+/** On a busy host a script takes minutes, and is no worse for it. */
+const EXEC_MS = 30 * 60_000;
 const CONSOLE_TAIL = 6000;
 
 /** What a script came to. */
@@ -32,15 +37,24 @@ export interface ScriptResult {
   readonly output: string;
 }
 
+/** Who waits for an answer. */
+interface Waiting {
+  readonly resolve: (result: ScriptResult) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** A machine with stock Debians: root disks, a bank disk, maybe a parking disk, and a serial port that runs scripts. */
-export class StockMachine {
+export class StockMachine implements SurvivalMachine {
+  /** Both of its processors are one thread of the host. */
+  readonly atATime = 3;
   readonly #directory: string;
   readonly #debians: readonly StockDebian[];
   readonly #hasParking: boolean;
   #qemu: ChildProcess | null = null;
   #port: Socket | null = null;
   #next = 0;
-  readonly #waiting = new Map<string, (result: ScriptResult) => void>();
+  readonly #waiting = new Map<string, Waiting>();
+  #onConsole: (line: string) => void = () => {};
 
   private constructor(debians: readonly StockDebian[], directory: string, hasParking: boolean) {
     this.#debians = debians;
@@ -73,12 +87,13 @@ export class StockMachine {
   /** Starts one of its systems and waits until it runs scripts. */
   async start(args: readonly string[] = [], which = 0): Promise<void> {
     const up = this.#awaitAnswer('up');
+    up.catch(() => {});
     await this.powerOn(args, which);
     await withDeadline(up, START_MS, 'the machine did not start');
   }
 
   /** Waits until the machine is off by itself. */
-  async off(timeoutMs = 5 * 60_000): Promise<void> {
+  async off(timeoutMs = 30 * 60_000): Promise<void> {
     const qemu = this.#qemu;
     if (qemu === null || qemu.exitCode !== null) return;
     const ended = new Promise<void>((resolve) => qemu.once('exit', () => resolve()));
@@ -89,12 +104,17 @@ export class StockMachine {
   /** Starts it only: a system that is restored at its start does not say that it is up. */
   async powerOn(args: readonly string[] = [], which = 0): Promise<void> {
     const socket = this.#path('commands.sock');
-    this.#qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args, which), {
+    const qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args, which), {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    const log = createWriteStream(this.#path('console.txt'), { flags: 'a' });
-    this.#qemu.stdout?.pipe(log);
-    this.#qemu.stderr?.pipe(log);
+    this.#qemu = qemu;
+    const log = createWriteStream(this.consoleFile, { flags: 'a' });
+    qemu.stdout.pipe(log);
+    qemu.stderr.pipe(log);
+    createInterface({ input: qemu.stdout }).on('line', (line) => this.#onConsole(line));
+    qemu.once('exit', () => {
+      if (this.#qemu === qemu) this.#giveUp();
+    });
     this.#port = await connectLater(socket);
     createInterface({ input: this.#port }).on('line', (line) => this.#accept(line));
   }
@@ -103,21 +123,29 @@ export class StockMachine {
    * Runs a script and waits for its answer. A system that was restored to the middle of a script answers
    * that one again.
    */
-  async run(script: string, timeoutMs = 10 * 60_000): Promise<ScriptResult> {
-    const { id, result } = this.begin(script);
-    return await withDeadline(result, timeoutMs, `script ${id} did not end: ${script}`);
+  async run(script: string, timeoutMs = 30 * 60_000): Promise<ScriptResult> {
+    return await this.begin(script, timeoutMs).result;
   }
 
   /** The same, not waited for. */
-  begin(script: string): { readonly id: string; readonly result: Promise<ScriptResult> } {
+  begin(
+    script: string,
+    timeoutMs = 30 * 60_000,
+  ): { readonly id: string; readonly result: Promise<ScriptResult> } {
     const id = `s${this.#next++}`;
-    const result = this.#awaitAnswer(id);
+    const result = withDeadline(
+      this.#awaitAnswer(id),
+      timeoutMs,
+      `script ${id} did not end in ${timeoutMs / 60_000} min: ${script}`,
+    );
+    // Of a script that leaves the system nobody may wait.
+    result.catch(() => {});
     this.#port!.write(`${id} ${Buffer.from(script).toString('base64')}\n`);
     return { id, result };
   }
 
   /** Waits until an earlier script answers for another time. Throws what the machine says of itself when it does not. */
-  async again(id: string, timeoutMs = 15 * 60_000): Promise<ScriptResult> {
+  async again(id: string, timeoutMs = 30 * 60_000): Promise<ScriptResult> {
     try {
       return await withDeadline(this.#awaitAnswer(id), timeoutMs, `nobody came back to script ${id}`);
     } catch (cause) {
@@ -154,9 +182,50 @@ export class StockMachine {
     return await Promise.race([back, anew]);
   }
 
+  /** Its systems are called after their releases. */
+  async ping(): Promise<{ readonly os: string; readonly bootId: string }> {
+    const script = '. /etc/os-release; echo "debian$VERSION_ID $(cat /proc/sys/kernel/random/boot_id)"';
+    const [os = '', bootId = ''] = (await this.run(script)).output.split(' ');
+    return { os, bootId };
+  }
+
+  /** What the program complains of is in its output, behind all else, when it fails. */
+  async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const { stdin = new Uint8Array() } = options;
+    if (!(stdin instanceof Uint8Array)) throw new Error('this machine takes its input whole');
+    const timeoutMs = Math.max(EXEC_MS, options.timeoutMs ?? 0);
+    const scripts = scriptsOf(argv, stdin);
+    for (const script of scripts.slice(0, -1)) await this.run(script, timeoutMs);
+    const { status, output } = await this.run(scripts.at(-1)!, timeoutMs);
+    return { exit: status, stdout: Buffer.from(output), stderr: Buffer.alloc(0) };
+  }
+
+  sshOf(): null {
+    return null;
+  }
+
+  /** What the systems say on their console, line by line as it comes. */
+  watchConsole(listener: (line: string) => void): void {
+    this.#onConsole = listener;
+  }
+
+  /** All that they have ever said there. */
+  get consoleFile(): string {
+    return this.#path('console.txt');
+  }
+
+  /** Its root disk, to be looked at when the machine is off. */
+  rootDisk(which: number): string {
+    return this.#path(rootName(which));
+  }
+
+  get bankDisk(): string {
+    return this.#path('bank.img');
+  }
+
   /** The end of the console, and twice the registers of all processors. */
   async examine(): Promise<string> {
-    const said = readFileSync(this.#path('console.txt'), 'latin1').slice(-CONSOLE_TAIL);
+    const said = readFileSync(this.consoleFile, 'latin1').slice(-CONSOLE_TAIL);
     try {
       const qmp = await openQmp(this.#path('qmp.sock'));
       const registers = [await qmp.monitor('info registers -a'), await qmp.monitor('info registers -a')];
@@ -217,7 +286,7 @@ export class StockMachine {
     ];
     return [
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-      ...planAccelerator('tcg').flat(),
+      ...planAccelerator('tcg').flat().map(withoutMonitor),
       ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
       ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
@@ -234,16 +303,31 @@ export class StockMachine {
     const [id = '', status = '', output = ''] = line.trim().split(' ');
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
-    waiting?.({ status: Number(status), output: Buffer.from(output, 'base64').toString('utf8').trim() });
+    waiting?.resolve({
+      status: Number(status),
+      output: Buffer.from(output, 'base64').toString('utf8').trim(),
+    });
   }
 
   #awaitAnswer(id: string): Promise<ScriptResult> {
-    return new Promise((resolve) => this.#waiting.set(id, resolve));
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  /** The machine has ended: nobody answers any more. */
+  #giveUp(): void {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const { reject } of waiting) reject(new Error('the machine ended'));
   }
 
   #path(name: string): string {
     return join(this.#directory, name);
   }
+}
+
+/** With MONITOR a stock kernel waits in mwait, in which the emulator turns round and round; in hlt it sleeps. */
+function withoutMonitor(argument: string): string {
+  return argument.startsWith('max,') ? `${argument},-monitor` : argument;
 }
 
 async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {

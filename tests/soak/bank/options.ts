@@ -62,7 +62,8 @@ export function parseBankOptions(argv: readonly string[]): BankSoakOptions {
   }
 }
 
-function parseCount(name: string, text: string, least: number): number {
+/** A whole number of an option. Throws what its caller makes E_USAGE. */
+export function parseCount(name: string, text: string, least: number): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isInteger(value) && value >= least) return value;
   throw new Error(`${name} is “${text}”, not a whole number from ${least} on`);
