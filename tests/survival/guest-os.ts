@@ -9,6 +9,9 @@ export const RAM = '/run/survival';
 /** On the OS's own disk. */
 export const DISK = '/var/lib/survival';
 
+/** Beside a compiler and two loops that never end, on processors that take turns, a command takes its time. */
+const COMMAND_MS = 480_000;
+
 /** One OS of a machine, as a survival program sees it. All calls are for when it runs. */
 export class GuestOs {
   readonly machine: SurvivalMachine;
@@ -33,7 +36,7 @@ export class GuestOs {
   /** Runs a shell script and returns its output, trimmed. Throws SurvivalError with what it said. */
   async sh(script: string, options: ExecOptions = {}): Promise<string> {
     const { exit, stdout, stderr } = await this.machine.exec(['sh', '-c', script], {
-      timeoutMs: 120_000,
+      timeoutMs: COMMAND_MS,
       ...options,
     });
     if (exit === 0) return stdout.toString().trim();
