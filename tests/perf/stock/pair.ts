@@ -2,10 +2,23 @@ import { TorporError } from '../../../src/base/errors.ts';
 import { GIB } from '../../../src/base/units.ts';
 import { ensureStockDebian } from '../../lab/stock/debian-stock.ts';
 import { StockMachine } from '../../lab/stock/stock-machine.ts';
-import { readState, START_WITNESS, STATE, type Witness } from '../../lab/stock/witness-state.ts';
 
 export const NAMES = ['debian12', 'debian13'] as const;
 export type Which = 0 | 1;
+
+/** Counts in memory and on the disk, five times a second. */
+const START_COUNT = `setsid sh -c 'n=0; while :; do
+	n=$((n + 1)); echo $n >/run/torpor-bench; echo $n >>/var/tmp/torpor-bench; sleep 0.2; done' </dev/null >/dev/null 2>&1 &
+until [ -s /run/torpor-bench ]; do sleep 0.2; done`;
+const READ_STATE =
+  'echo $(cat /proc/sys/kernel/random/boot_id /run/torpor-bench) $(tail -n 1 /var/tmp/torpor-bench)';
+
+/** What a system is known by. */
+interface State {
+  /** Of its start. */
+  readonly bootId: string;
+  readonly count: number;
+}
 
 /** What `torpor snapshot --json` and `torpor switch --json` say of the time that they took. */
 export interface Timed {
@@ -22,13 +35,13 @@ export interface SwitchReport extends Timed {
 
 /**
  * Debian 12 and Debian 13 with their own kernels on one machine, with a disk to park on and one for swap. In both
- * a program works that notices when it was not the one that went on.
+ * a program counts, which has to go on where it was.
  */
 export class StockPair {
   readonly machine: StockMachine;
   /** Where both see the swap disk. */
   readonly swap: string;
-  readonly #witnesses: Witness[] = [];
+  readonly #states: State[] = [];
   /** The commands that the systems have left with. */
   readonly #left: string[] = [];
 
@@ -51,11 +64,11 @@ export class StockPair {
     return [`resume=${this.swap}`];
   }
 
-  /** Starts one of them, with its witness. */
+  /** Starts one of them, with its program. */
   async start(which: Which): Promise<void> {
     await this.machine.start(this.#arguments, which);
-    await this.run(START_WITNESS);
-    this.#witnesses[which] = await this.#look();
+    await this.run(START_COUNT);
+    this.#states[which] = await this.#look();
   }
 
   /** Throws E_LAB_COMMAND when the script fails. */
@@ -109,14 +122,20 @@ export class StockPair {
     return { hibernateMs, resumeMs };
   }
 
-  /** Throws when it is not the system that it was, with its memory and its files. */
+  /** Throws E_LAB_MACHINE when it is not the system that it was, or its program does not go on. */
   async requireSame(which: Which): Promise<void> {
-    const [before, now] = [this.#witnesses[which]!, await this.#look()];
-    if (now.nonce === before.nonce && now.count >= before.count) return;
-    throw new TorporError('E_LAB_MACHINE', `${NAMES[which]} started anew instead of going on`);
+    const [before, now] = [this.#states[which]!, await this.#look()];
+    if (now.bootId !== before.bootId || now.count < before.count) {
+      throw new TorporError('E_LAB_MACHINE', `${NAMES[which]} started anew instead of going on`);
+    }
+    this.#states[which] = now;
   }
 
-  async #look(): Promise<Witness> {
-    return readState(await this.machine.run(STATE), 'before', 'same');
+  async #look(): Promise<State> {
+    const [bootId = '', count, onDisk] = (await this.run(READ_STATE)).split(' ');
+    if (Number(onDisk) < Number(count) || Number(onDisk) > Number(count) + 1) {
+      throw new TorporError('E_LAB_MACHINE', `in memory is ${count}, and on the disk ${onDisk}`);
+    }
+    return { bootId, count: Number(count) };
   }
 }
