@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { TorporError } from '../base/errors.ts';
-import { withMachineLock } from '../machine/lock.ts';
+import { lockHolder, withMachineLock } from '../machine/lock.ts';
 import { readLastSwitch } from '../machine/status.ts';
 import { planSwitch } from '../machine/switch-os.ts';
 import { bootId } from '../machine/this-os.ts';
@@ -132,8 +132,10 @@ export class Agent {
     if (end) input.end();
   }
 
-  /** Says that this OS runs again, once the program that parked it has written its report. */
+  /** Says that this OS runs again, once the program that parked it has done all that comes with that. */
   async #announceArrival(): Promise<void> {
+    const holder = lockHolder();
+    if (holder !== null && holder !== process.pid) return;
     const { sequence } = this.#switchboard.control();
     if (sequence === this.#announced) return;
     const report = readLastSwitch(this.#switchboard);

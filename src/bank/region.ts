@@ -39,7 +39,7 @@ export interface RegionTarget {
   /** Whole pages. `bytes` is reused after the call. */
   write(firstPage: number, bytes: Uint8Array): void;
   zero(firstPage: number, count: number): void;
-  /** Pages whose content nobody owns: zeros, the kernel's poison pattern, or discarded. */
+  /** Pages whose content nobody owns: zeros, the kernel’s poison pattern, or what is there. */
   free(firstPage: number, count: number): void;
   /** Makes all of it durable; called once at the end. */
   flush(): void;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { defineStruct, u16, u32 } from '../base/struct.ts';
 import { GIB } from '../base/units.ts';
+import type { DiskReader } from './disk-reader.ts';
 import { findJournalStart } from './ext4/fence.ts';
-import { type DiskReader, readExt4Layout } from './ext4/superblock.ts';
+import { readExt4Layout } from './ext4/superblock.ts';
 import { hashRange } from './hash-range.ts';
 
 /**

@@ -1,6 +1,6 @@
 import type { Hash } from 'node:crypto';
 import { MIB } from '../base/units.ts';
-import type { DiskReader } from './ext4/superblock.ts';
+import type { DiskReader } from './disk-reader.ts';
 
 /** Adds the bytes [start, end) of a disk to a hash, a piece at a time. */
 export function hashRange(disk: DiskReader, start: number, end: number, hash: Hash): void {

@@ -1,6 +1,7 @@
 import { TorporError } from '../base/errors.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
+import { unpackError } from './answer.ts';
 import { type HomeRequest, leaveMessage, newRequestId, withdrawMessages } from './messages.ts';
 import { type Arrived, switchTo } from './travel.ts';
 
@@ -25,21 +26,20 @@ export interface HomeAnswer {
  */
 export async function askHome(sys: Sys, switchboard: Switchboard, asked: Asked): Promise<HomeAnswer> {
   const request = newRequestId();
-  const from = switchboard.running().index;
+  const { index: from, name } = switchboard.running();
+  // Nobody could do it for this OS while home saves it.
+  const isQuiesced = asked.kind === 'snapshot' && asked.os === name && !asked.dryRun && !asked.asIs;
   leaveMessage(switchboard, 0, { ...asked, request, from } as HomeRequest);
   let arrived: Arrived;
   try {
-    arrived = await switchTo(sys, switchboard, 0);
+    arrived = await switchTo(sys, switchboard, 0, { isQuiesced });
   } catch (error) {
     // This OS could not leave: home must not find the request later.
     withdrawMessages(switchboard, 0, asked.kind);
     throw error;
   }
   const answer = arrived.answers.findLast((message) => message.request === request);
-  if (answer?.error) {
-    const { code, message, facts, hint } = answer.error;
-    throw new TorporError(code, message, { facts, ...(hint === null ? {} : { hint }) });
-  }
+  if (answer?.error) throw unpackError(answer.error);
   if (answer !== undefined) return { arrived, ok: answer.ok };
   if (arrived.restored !== null) return { arrived, ok: null };
   throw new TorporError('E_NO_ANSWER', 'home came back without an answer', {

@@ -24,6 +24,7 @@ const SAVE: HomeRequest = {
   tag: 'a',
   note: '',
   dryRun: false,
+  asIs: false,
 };
 const RESTORE: HomeRequest = {
   kind: 'restore',
@@ -146,7 +147,7 @@ function inGuest(inHome: (made: BankMachine, request: HomeRequest) => void): Ban
   return made;
 }
 
-const ASKED = { kind: 'snapshot', os: 'debian12', tag: null, note: '', dryRun: false } as const;
+const ASKED = { kind: 'snapshot', os: 'debian12', tag: null, note: '', dryRun: false, asIs: false } as const;
 
 test('askHome() gives what home answers', async () => {
   const made = inGuest(({ switchboard }, { request, from }) => {

@@ -3,14 +3,10 @@ import { TorporError } from '../base/errors.ts';
 import type { OnProgress } from '../base/progress.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
-import {
-  type Answer,
-  type HomeRequest,
-  leaveMessage,
-  type RestoreRequest,
-  type SnapshotRequest,
-} from './messages.ts';
+import { leaveAnswer, packError } from './answer.ts';
+import type { Answer, HomeRequest, RestoreRequest, SnapshotRequest } from './messages.ts';
 import { withBank } from './open-bank.ts';
+import { planAtRest } from './plan-at-rest.ts';
 import { Registry } from './registry.ts';
 import { restoreOs } from './restore-os.ts';
 import { describeRestorePlan, planRestore } from './restore-plan.ts';
@@ -56,11 +52,11 @@ export async function carryOutRequest(
         ? await saveFor(sys, switchboard, request, services, onProgress)
         : await restoreFor(sys, switchboard, request, services, onProgress);
     if (!replacesAsker)
-      answer(switchboard, from, { request: request.request, ok: ok as Answer['ok'], error: null });
+      leaveAnswer(switchboard, from, { request: request.request, ok: ok as Answer['ok'], error: null });
     return next;
   } catch (error) {
     if (switchboard.record(from).state !== 'parked') throw error;
-    answer(switchboard, from, { request: request.request, ok: null, error: wireError(error) });
+    leaveAnswer(switchboard, from, { request: request.request, ok: null, error: packError(error) });
     return from;
   }
 }
@@ -68,11 +64,12 @@ export async function carryOutRequest(
 async function saveFor(
   sys: Sys,
   switchboard: Switchboard,
-  { os, tag, note, from, dryRun }: SnapshotRequest,
+  { os, tag, note, from, dryRun, asIs }: SnapshotRequest,
   { registry, withBank }: HomeServices,
   onProgress: OnProgress | undefined,
 ): Promise<Outcome> {
-  const plan = planSnapshot(sys, switchboard, registry, { os, tag, note });
+  const wish = { os, tag, note };
+  const plan = (dryRun || asIs ? planSnapshot : planAtRest)(sys, switchboard, registry, wish);
   try {
     if (dryRun) return { ok: describeSnapshotPlan(plan), next: from, replacesAsker: false };
     const ok = await withBank((bank) => snapshotOs(switchboard, bank, plan, onProgress));
@@ -105,26 +102,4 @@ function notHome(name: string): TorporError {
     facts: { name },
     hint: 'use the same release of Torpor in every OS',
   });
-}
-
-function wireError(error: unknown): NonNullable<Answer['error']> {
-  const known = error instanceof TorporError ? error : new TorporError('E_SYSCALL', String(error));
-  const { code, message, facts, hint } = known;
-  const entries = Object.entries(facts).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? [...value] : value,
-  ]);
-  return { code, message, facts: Object.fromEntries(entries), hint: hint ?? null };
-}
-
-/** An answer that is too long for the mailbox goes without its facts. */
-function answer(switchboard: Switchboard, to: number, content: Omit<Answer, 'kind'>): void {
-  try {
-    leaveMessage(switchboard, to, { kind: 'answer', ...content });
-  } catch (error) {
-    if (!(error instanceof TorporError) || content.error === null) throw error;
-    const { code, message, hint } = content.error;
-    const short = { code, message: message.slice(0, 1000), facts: {}, hint };
-    leaveMessage(switchboard, to, { kind: 'answer', ...content, error: short });
-  }
 }

@@ -17,20 +17,19 @@ export function diskSource(name: string, device: BlockDevice, used?: Iterable<Pa
   };
 }
 
-/** Writes a disk page by page. Free pages become zero: a device that can give them back does. */
+/** Writes a disk page by page. Free pages stay as they are: no filesystem looks at a block that it does not use. */
 export function diskTarget(name: string, device: BlockDevice): RegionTarget {
-  const zero = (firstPage: number, count: number): void => {
-    const start = firstPage * PAGE_BYTES;
-    device.zero(start, Math.min(count * PAGE_BYTES, device.sizeBytes - start));
-  };
   return {
     region: diskRegion(name, device.sizeBytes),
     write(firstPage, bytes) {
       const start = firstPage * PAGE_BYTES;
       device.write(start, bytes.subarray(0, device.sizeBytes - start));
     },
-    zero,
-    free: zero,
+    zero(firstPage, count) {
+      const start = firstPage * PAGE_BYTES;
+      device.zero(start, Math.min(count * PAGE_BYTES, device.sizeBytes - start));
+    },
+    free() {},
     flush() {
       device.sync();
       // What is read back comes from the disk, not from this kernel's memory.

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { asyncFailure } from '../base/errors.fixture.ts';
-import { withMachineLock } from './lock.ts';
+import { lockHolder, withMachineLock } from './lock.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'torpor-lock-'));
 after(() => rmSync(root, { recursive: true }));
@@ -14,8 +14,10 @@ const freshPath = (): string => join(root, `${count++}.lock`);
 
 test('the lock holds this process while the action runs and is gone afterwards', async () => {
   const path = freshPath();
+  assert.equal(lockHolder(path), null);
   const result = await withMachineLock(async () => {
     await Promise.resolve();
+    assert.equal(lockHolder(path), process.pid);
     return readFileSync(path, 'utf8');
   }, path);
   assert.equal(result, String(process.pid));

@@ -14,6 +14,12 @@ export async function withMachineLock<T>(action: () => T | Promise<T>, path = LO
   }
 }
 
+/** The process that changes the machine; null when there is none. */
+export function lockHolder(path = LOCK_FILE): number | null {
+  const holder = Number(readHolder(path) || Number.NaN);
+  return isAlive(holder) ? holder : null;
+}
+
 /** The lock appears with its content: nobody sees it without the process that holds it. */
 function take(path: string): void {
   const own = `${path}.${process.pid}`;
@@ -49,8 +55,8 @@ function isLinked(own: string, path: string): boolean {
 
 /** Takes away a lock whose process has gone. Throws E_BUSY when it has not. */
 function checkStale(path: string): void {
-  const holder = Number(readHolder(path) || Number.NaN);
-  if (isAlive(holder)) {
+  const holder = lockHolder(path);
+  if (holder !== null) {
     throw new TorporError('E_BUSY', `process ${holder} is changing the machine`, {
       facts: { pid: holder },
       hint: 'wait for it, then try again',

@@ -33,7 +33,10 @@ const snapshotSchema = z.object({
   note: z.string().max(4096),
   /** Only say what would be done. */
   dryRun: z.boolean(),
+  /** Save it as it was parked, without having it bring its filesystems to rest. */
+  asIs: z.boolean(),
 });
+const quiesceSchema = z.object({ kind: z.literal('quiesce'), request: requestId, to: slot });
 const restoreSchema = z.object({
   kind: z.literal('restore'),
   request: requestId,
@@ -72,12 +75,14 @@ const restoredSchema = z.object({
 const messageSchema = z.discriminatedUnion('kind', [
   returnSchema,
   stopSchema,
+  quiesceSchema,
   snapshotSchema,
   restoreSchema,
   answerSchema,
   restoredSchema,
 ]);
 export type Message = z.infer<typeof messageSchema>;
+export type QuiesceRequest = z.infer<typeof quiesceSchema>;
 export type SnapshotRequest = z.infer<typeof snapshotSchema>;
 export type RestoreRequest = z.infer<typeof restoreSchema>;
 /** What only home can do, because the bank and all disks are there. */

@@ -5,7 +5,7 @@ import type { Saved } from '../bank/snapshot.ts';
 import { TorporError } from '../base/errors.ts';
 import type { OnProgress } from '../base/progress.ts';
 import { PAGE_BYTES } from '../base/units.ts';
-import { usedPagesOfExt4 } from '../filesystem/ext4/used-pages.ts';
+import { readDiskUse } from '../filesystem/disk-use.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
@@ -33,6 +33,8 @@ export interface SnapshotPlan {
   /** The id of the snapshot that it is compared with. */
   readonly parent: string | null;
   readonly sources: readonly RegionSource[];
+  /** Disks with an ext4 filesystem that is not at rest: its bitmaps are not believed. */
+  readonly inUse: readonly string[];
   /** Why more is saved than would be needed; complete when everything was read. */
   readonly doubts: () => readonly string[];
   close(): void;
@@ -75,6 +77,7 @@ export function planSnapshot(
       closers.push(low.close);
       sources.push(low);
     }
+    const inUse: string[] = [];
     const others = disksOfOthers(registry, switchboard.records(), os.name);
     const disks = os.disks.map((wanted) => {
       const { name, shared, disk } = openOsDisk(sys, os.name, wanted, others);
@@ -82,7 +85,11 @@ export function planSnapshot(
       closers.push(() => device.close());
       // The OS has written behind this kernel's back.
       device.dropCache();
-      if (!shared) sources.push(diskSource(name, device, usedPagesOfExt4(device) ?? undefined));
+      if (!shared) {
+        const { pages, isUnquiet } = readDiskUse(device);
+        if (isUnquiet) inUse.push(name);
+        sources.push(diskSource(name, device, pages));
+      }
       return { name, sizeBytes: device.sizeBytes, shared, fence: shared ? readSharedFence(device) : null };
     });
     const facts: SnapshotFacts = {
@@ -109,7 +116,10 @@ export function planSnapshot(
       disks,
     };
     const parent = record.snapshot?.id ?? null;
-    return { record, facts, parent, sources, doubts: () => kernel.doubts, close };
+    const doubts = inUse.map(
+      (name) => `a filesystem on ${name} is in use or damaged: every block of it is read`,
+    );
+    return { record, facts, parent, sources, inUse, doubts: () => [...kernel.doubts, ...doubts], close };
   } catch (error) {
     close();
     throw error;

@@ -97,6 +97,7 @@ const REQUEST: HomeRequest = {
   tag: null,
   note: '',
   dryRun: false,
+  asIs: false,
 };
 
 test('home carries out a request, goes where that leads, and returns when nothing is left', async () => {

@@ -1,13 +1,13 @@
+import { TorporError } from '../base/errors.ts';
 import type { OnProgress } from '../base/progress.ts';
-import { carryClock } from '../engine/resident/clock.ts';
-import { type Arrival, jump } from '../engine/resident/jump.ts';
-import { loadCrashImage } from '../engine/resident/kexec-images.ts';
-import { reportSwitch, type SwitchReport } from '../engine/resident/switch-report.ts';
+import type { SwitchReport } from '../engine/resident/switch-report.ts';
 import type { SlotRecord } from '../switchboard/record.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
 import { runHooks } from './hooks.ts';
-import { type Answer, type HomeRequest, type Message, type Restored, takeMessages } from './messages.ts';
+import type { Answer, HomeRequest, Message, Restored } from './messages.ts';
+import { pass } from './pass.ts';
+import { quiesce } from './quiesce.ts';
 import { stopThisOs } from './stop-this-os.ts';
 
 /** What this OS finds when it runs again. */
@@ -28,6 +28,8 @@ export interface Arrived {
 export type CarryOut = (request: HomeRequest) => Promise<number | null>;
 
 export interface TravelOptions {
+  /** Programs are held and filesystems frozen before this OS is parked, if that can be done. */
+  readonly isQuiesced?: boolean;
   /** How far home is with what another OS has asked for. */
   readonly onProgress?: OnProgress;
   /** In place of the real one, for tests. */
@@ -49,8 +51,8 @@ export async function switchTo(
   const releaseSignals = sys.holdSignals();
   try {
     let next = target;
-    for (;;) {
-      const { arrived, request } = travel(sys, switchboard, next);
+    for (let isQuiesced = options.isQuiesced ?? false; ; isQuiesced = false) {
+      const { arrived, request } = travel(sys, switchboard, next, isQuiesced);
       if (request === null) return arrived;
       const then = await carryOut(request);
       if (then === null) return arrived;
@@ -72,55 +74,44 @@ async function carryOutHere(
   return await carryOutRequest(sys, switchboard, request, onProgress);
 }
 
-/** One way out and back. */
+/** One way out and back, with its hooks. */
 function travel(
   sys: Sys,
   switchboard: Switchboard,
   target: number,
+  isQuiesced: boolean,
 ): { arrived: Arrived; request: HomeRequest | null } {
   const before = switchboard.running();
   const leftMs = sys.realtimeMs();
   const to = switchboard.record(target).name;
-  const parkWarnings = runHooks(sys, 'pre-park', { TORPOR_OS: before.name, TORPOR_TO: to });
-  const arrival = jump(sys, switchboard, target);
-  const report = arrive(sys, switchboard, arrival);
+  const warnings = runHooks(sys, 'pre-park', { TORPOR_OS: before.name, TORPOR_TO: to });
+  const { report, messages, restored } = isQuiesced
+    ? pass(sys, switchboard, target, () => tryQuiesce(sys, warnings))
+    : pass(sys, switchboard, target);
   const self = switchboard.running();
-  const messages = takeMessages(switchboard, self.index);
   const awayMs = sys.realtimeMs() - leftMs;
-  const restored = messages.findLast((message) => message.kind === 'restored') ?? null;
-  if (restored !== null) wake(sys, switchboard, self, restored);
+  warnings.push(...runArrivalHooks(sys, self, report, awayMs, restored));
   const arrived: Arrived = {
     report,
     awayMs,
     answers: messages.filter((message) => message.kind === 'answer'),
     restored,
-    warnings: [...parkWarnings, ...runArrivalHooks(sys, self, report, awayMs, restored)],
+    warnings,
   };
   const stop = messages.find((message) => message.kind === 'stop');
   if (stop !== undefined) stopThisOs(sys, switchboard, stop.to);
   return { arrived, request: messages.find(isHomeRequest) ?? null };
 }
 
-/** The figures and times of the switch that ended here. */
-function arrive(sys: Sys, switchboard: Switchboard, arrival: Arrival): SwitchReport {
-  // An OS out of a bank can find another start of home than the one it was parked under.
-  switchboard.reload();
-  const report = reportSwitch(sys, switchboard, arrival);
-  carryClock(sys, arrival);
-  const nowMs = Math.round(sys.realtimeMs());
-  switchboard.describe(arrival.control.previous, { sinceMs: nowMs });
-  switchboard.describe(arrival.control.current, { sinceMs: nowMs });
-  switchboard.writeLastSwitch(report);
-  return report;
-}
-
-/**
- * What an OS out of a bank does before all else: two restores of one snapshot must not draw the same
- * random numbers, and its crash image has to name the slot that it is in now.
- */
-function wake(sys: Sys, switchboard: Switchboard, self: SlotRecord, restored: Restored): void {
-  sys.reseedRandom(Buffer.from(restored.seed, 'base64'));
-  switchboard.describe(self.index, { crashArmed: loadCrashImage(sys, switchboard.base, self) });
+/** An OS that cannot come to rest is saved all the same, only with more of its disks. */
+function tryQuiesce(sys: Sys, warnings: string[]): () => void {
+  try {
+    return quiesce(sys);
+  } catch (error) {
+    if (!(error instanceof TorporError)) throw error;
+    warnings.push(`the filesystems stayed in use: ${error.message}`);
+    return () => {};
+  }
 }
 
 function runArrivalHooks(

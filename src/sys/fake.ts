@@ -34,6 +34,10 @@ export class FakeSys implements Sys {
   jumpProbeErrno = 'EFAULT';
   jumpProbes = 0;
   syncs = 0;
+  /** Freezing and thawing of filesystems, making and removing of directories: call and path. */
+  readonly freezeLog: string[] = [];
+  /** Which of them fail, and with what. */
+  readonly freezeErrno = new Map<string, string>();
   /** Stands still unless it is set. */
   wallClockMs = 1_700_000_000_000;
   /** The clock of the kernel log; each line takes a millisecond. */
@@ -150,6 +154,26 @@ export class FakeSys implements Sys {
   }
   sync(): void {
     this.syncs += 1;
+  }
+  freezeFilesystem(mountPoint: string): void {
+    this.#freeze('freeze', mountPoint);
+  }
+  thawFilesystem(mountPoint: string): void {
+    this.#freeze('thaw', mountPoint);
+  }
+  makeDirectory(path: string): void {
+    this.#freeze('mkdir', path);
+  }
+  removeDirectory(path: string): void {
+    this.#freeze('rmdir', path);
+  }
+  #freeze(call: string, path: string): void {
+    this.freezeLog.push(`${call} ${path}`);
+    const errno = this.freezeErrno.get(`${call} ${path}`);
+    if (errno === undefined) return;
+    throw new TorporError('E_SYSCALL', `${call} of ${path} failed: ${errno}`, {
+      facts: { call, path, errno },
+    });
   }
   holdSignals(): () => void {
     this.held += 1;

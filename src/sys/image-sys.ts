@@ -1,4 +1,5 @@
 import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
+import type { FreezeCalls } from './freeze-calls.ts';
 
 /** `take`: this system makes an image of itself. `restore`: it is replaced by one. */
 export type SnapshotMode = 'take' | 'restore';
@@ -55,7 +56,7 @@ export interface AloneResult {
  * `sys/image-sys.fake.ts` the one of the unit tests. Failing calls throw E_SYSCALL with the facts
  * `call`, `errno` and `path`.
  */
-export interface ImageSys {
+export interface ImageSys extends FreezeCalls {
   openSnapshotDevice(mode: SnapshotMode): SnapshotDevice;
   /**
    * Opens a disk past this kernel's cache (O_DIRECT), also one that is mounted: whoever writes knows that
@@ -67,11 +68,6 @@ export interface ImageSys {
   allocatePages(sizeBytes: number): Uint8Array;
   /** What this process has read of its program and its libraries, now and later, stays in memory. */
   lockMemory(): void;
-  /** Writes all of a mounted filesystem to its disk and stops writers (FIFREEZE). */
-  freezeFilesystem(mountPoint: string): void;
-  thawFilesystem(mountPoint: string): void;
-  /** `sync(2)` */
-  sync(): void;
   /** Takes back memory that only holds what disks hold too (drop_caches of proc_sys_vm(5)). */
   dropCaches(): void;
   /** Bytes of memory that are free now, without anything being taken back for them. */
@@ -82,10 +78,6 @@ export interface ImageSys {
   unmount(place: string): void;
   /** Turns the machine off or starts it anew at once, without ending anything. Returns only by throwing. */
   endMachine(how: 'off' | 'restart'): void;
-  /** Makes a directory, also one of a kernel's filesystem; an existing one stays. */
-  makeDirectory(path: string): void;
-  /** Removes an empty directory. */
-  removeDirectory(path: string): void;
   /** Makes a file of that size, all of it allocated on the disk. An existing one that is as large stays. */
   preallocate(path: string, sizeBytes: number): void;
   /** Where a file lies on the disk of its filesystem, in its order (FIEMAP). */

@@ -1,8 +1,8 @@
 import { release } from 'node:os';
 import { openBlockDevice } from './linux/block-device.ts';
-import { SYSTEM_CALL } from './linux/call.ts';
 import { setRealtimeMs } from './linux/clock.ts';
 import { listDirectory, readFile, readFileRange, readLink, writeTextFile } from './linux/files.ts';
+import { freezeCalls } from './linux/freeze.ts';
 import { readKernelLog } from './linux/kernel-log.ts';
 import { kexecLoad, probeKexecJump, rebootKexec } from './linux/kexec.ts';
 import { mapPhysical } from './linux/physical-memory.ts';
@@ -11,7 +11,7 @@ import { reseedRandom } from './linux/random.ts';
 import { runProgram } from './linux/run-program.ts';
 import { holdSignals } from './linux/session.ts';
 import { endAllPrograms, remountReadOnly, stopServices } from './linux/shutdown.ts';
-import { makeReadTsc, syscall } from './native.ts';
+import { makeReadTsc } from './native.ts';
 import type { Sys } from './sys.ts';
 
 /** The running kernel. */
@@ -34,9 +34,7 @@ export function openLinux(): Sys {
     stopServices,
     endAllPrograms,
     remountReadOnly,
-    sync: () => {
-      syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
-    },
+    ...freezeCalls,
     runFirst,
     holdSignals,
     runProgram,

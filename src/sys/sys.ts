@@ -1,6 +1,7 @@
 import type { PhysRange } from '../base/ranges.ts';
 import type { PhysAddr } from '../base/units.ts';
 import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
+import type { FreezeCalls } from './freeze-calls.ts';
 
 /** A mapping of physical memory. The bytes are the memory itself: writes take effect at once. */
 export interface MappedRegion {
@@ -40,7 +41,7 @@ export interface RunResult {
  * the unit tests; both pass `sys/sys.contract.ts`. Failing calls throw TorporError `E_SYSCALL`
  * with the facts `call`, `errno` (a name such as `EPERM`) and `path` where there is one.
  */
-export interface Sys {
+export interface Sys extends FreezeCalls {
   effectiveUid(): number;
   /** A whole text file, as of /proc and /sys. Null when it does not exist. */
   readTextFile(path: string): string | null;
@@ -82,8 +83,6 @@ export interface Sys {
   remountReadOnly(): void;
   /** Runs `action` in a thread that waits for no ordinary program to give up its processor. */
   runFirst<T>(action: () => T): T;
-  /** `sync(2)` */
-  sync(): void;
   /**
    * Until the returned function is called, SIGHUP and SIGTERM do not end this process: a terminal or
    * connection that closes must not end what others wait for. One that came is raised again then.

@@ -3,6 +3,7 @@ import { formatSize } from '../../base/units.ts';
 import { askHome, type HomeAnswer } from '../../machine/ask-home.ts';
 import { withMachineLock } from '../../machine/lock.ts';
 import { withBank } from '../../machine/open-bank.ts';
+import { planAtRest } from '../../machine/plan-at-rest.ts';
 import { Registry } from '../../machine/registry.ts';
 import {
   describeSnapshotPlan,
@@ -23,6 +24,7 @@ interface Options extends BankOptions {
   tag?: string;
   note?: string;
   dryRun?: boolean;
+  asIs?: boolean;
   json?: boolean;
   staging?: string;
   stagingSize?: string;
@@ -43,6 +45,7 @@ export function snapshotCommand(): Command {
     .option('--tag <name>', 'what the snapshot is called; default: the time')
     .option('--note <text>', 'for people', '');
   return addBankOptions(command)
+    .option('--as-is', 'do not have it bring its filesystems to rest; all blocks of its disks are read then')
     .option('--dry-run', 'check everything, print what would be saved, save nothing')
     .option(
       '--staging <disk>',
@@ -54,7 +57,7 @@ export function snapshotCommand(): Command {
       const sys = openLinux();
       if (!hasPlan(sys)) {
         const { refuseResidentOptions, snapshotThisSystem } = await import('../image-commands.ts');
-        refuseResidentOptions(options, ['dryRun']);
+        refuseResidentOptions(options, ['dryRun', 'asIs']);
         return await snapshotThisSystem(sys, name, options);
       }
       const switchboard = openSwitchboard(sys);
@@ -71,7 +74,8 @@ export function snapshotCommand(): Command {
 
 async function saveHere(sys: Sys, switchboard: Switchboard, os: string, options: Options): Promise<Reply> {
   const wish = { os, tag: options.tag ?? null, note: options.note ?? '' };
-  const plan = planSnapshot(sys, switchboard, new Registry(), wish);
+  const stays = options.dryRun === true || options.asIs === true;
+  const plan = (stays ? planSnapshot : planAtRest)(sys, switchboard, new Registry(), wish);
   try {
     if (options.dryRun === true) return { ok: describeSnapshotPlan(plan), pauseMs: null };
     const place = { ...bankPlaceOf(options), write: true };
@@ -97,6 +101,7 @@ async function saveThroughHome(
     tag: options.tag ?? null,
     note: options.note ?? '',
     dryRun: options.dryRun === true,
+    asIs: options.asIs === true,
   });
   printWarnings(answer.arrived);
   if (answer.ok !== null) return { ok: answer.ok as unknown as Reply['ok'], pauseMs: answer.arrived.awayMs };

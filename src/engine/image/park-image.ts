@@ -1,9 +1,10 @@
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
+import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { type RestoreImagePlan, restoreImage } from './restore-image.ts';
 import { rehearseWriting } from './section-writer.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
 import { SEED_BYTES } from './staging-layout.ts';
-import { freezeFilesystems, saveFacts, saveStream } from './take-image.ts';
+import { saveFacts, saveStream } from './take-image.ts';
 import { checkFences, type FencedDisk, readFenceOf, type WatchedDisk } from './watched-disks.ts';
 
 /** What happens when the image is whole. */

@@ -2,13 +2,14 @@ import { TorporError } from '../../base/errors.ts';
 import { formatSize, MIB, PAGE_BYTES } from '../../base/units.ts';
 import type { BlockDevice } from '../../sys/block-device.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
+import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { loadImage } from './load-image.ts';
 import type { PageRuns } from './page-runs.ts';
 import type { Dialect } from './pfn-list.ts';
 import { checkSection, readStagedIndex, visitSection } from './section-reader.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, StagingArea, type StagingPlace } from './staging-area.ts';
 import type { Section } from './staging-layout.ts';
-import { freezeFilesystems, type OwnDisk } from './take-image.ts';
+import type { OwnDisk } from './take-image.ts';
 
 /** What the kernel allocates for the jump itself, and for its devices while they stop; without any help then. */
 const JUMP_BYTES = 16 * MIB;

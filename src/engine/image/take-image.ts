@@ -1,8 +1,8 @@
-import { TorporError } from '../../base/errors.ts';
 import { alignUp, PAGE_BYTES } from '../../base/units.ts';
 import { usedPagesOfExt4 } from '../../filesystem/ext4/used-pages.ts';
 import type { BlockDevice } from '../../sys/block-device.ts';
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
+import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { alignedReader } from './aligned-reader.ts';
 import { copyPages } from './copy-pages.ts';
 import { PageRuns } from './page-runs.ts';
@@ -131,35 +131,6 @@ function rehearse(
     usedPagesOfExt4(alignedReader(device, small))?.[Symbol.iterator]().next();
   }
   rehearseWriting(area, buffer);
-}
-
-/** Returns what thaws them again, in the opposite order. */
-export function freezeFilesystems(sys: ImageSys, places: readonly string[]): () => void {
-  const frozen: string[] = [];
-  const thaw = (): void => {
-    for (const place of frozen.toReversed()) sys.thawFilesystem(place);
-  };
-  try {
-    // The ones mounted last first: a filesystem in a file of another one has to write to it.
-    for (const place of places.toReversed()) if (freezeOne(sys, place)) frozen.unshift(place);
-    return thaw;
-  } catch (error) {
-    thaw();
-    throw error;
-  }
-}
-
-/** False when the filesystem cannot be frozen (vfat): no program runs, and it was synced. */
-function freezeOne(sys: ImageSys, place: string): boolean {
-  try {
-    sys.freezeFilesystem(place);
-    return true;
-  } catch (error) {
-    const errno = error instanceof TorporError ? error.facts.errno : null;
-    if (errno !== 'EOPNOTSUPP' && errno !== 'ENOTSUP') throw error;
-    sys.sync();
-    return false;
-  }
 }
 
 export function saveStream(snapshot: SnapshotDevice, area: StagingArea, buffer: Uint8Array): Section {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { defineStruct, u16, u32 } from '../../base/struct.ts';
+import type { DiskReader } from '../disk-reader.ts';
 import { hashRange } from '../hash-range.ts';
 import { readGroupDescriptor } from './group-descriptor.ts';
-import { type DiskReader, type Ext4Layout, readExt4Layout } from './superblock.ts';
+import { type Ext4Layout, readExt4Layout } from './superblock.ts';
 
 // struct ext4_inode, ext4_extent_header, ext4_extent and ext4_extent_idx (fs/ext4, Linux 6.12)
 const INODE_FLAGS_OFFSET = 0x20;

@@ -1,5 +1,6 @@
 import { defineStruct, u16, u32 } from '../../base/struct.ts';
-import type { DiskReader, Ext4Layout } from './superblock.ts';
+import type { DiskReader } from '../disk-reader.ts';
+import type { Ext4Layout } from './superblock.ts';
 
 /** struct ext4_group_desc (fs/ext4/ext4.h, Linux 6.12). The second half is only there with 64 bytes. */
 export const GROUP_DESCRIPTOR = defineStruct('ext4_group_desc', 64, {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { DiskReader } from './superblock.ts';
+import type { DiskReader } from '../disk-reader.ts';
 
 const MKE2FS = '/usr/sbin/mke2fs';
 const DEBUGFS = '/usr/sbin/debugfs';

@@ -1,11 +1,6 @@
 import { defineStruct, u16, u32 } from '../../base/struct.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
-
-/** The part of a disk that is read here. Reads outside it throw. */
-export interface DiskReader {
-  readonly sizeBytes: number;
-  read(offset: number, into: Uint8Array): void;
-}
+import type { DiskReader } from '../disk-reader.ts';
 
 const SUPERBLOCK_OFFSET = 1024;
 export const SUPERBLOCK_BYTES = 1024;

@@ -1,6 +1,7 @@
 import { PAGE_BYTES } from '../../base/units.ts';
+import type { ByteRange, DiskReader } from '../disk-reader.ts';
 import { BLOCK_UNINIT, readGroupDescriptor } from './group-descriptor.ts';
-import { type DiskReader, type Ext4Layout, readExt4Layout } from './superblock.ts';
+import { type Ext4Layout, readExt4Layout } from './superblock.ts';
 import { makeUninitBitmap } from './uninit-bitmap.ts';
 
 /** Pages of 4096 bytes of a disk, half-open. */
@@ -10,20 +11,27 @@ export interface PageRange {
 }
 
 /**
- * The pages of a disk that an ext4 filesystem on it uses, ascending and apart from each other, from its
- * block bitmaps. Null when there is none, or one that is mounted for writing, or is not clean, or is not
- * understood: then every page counts. A group whose bitmap does not agree with its count of free
- * blocks is used whole, and so is what lies behind the filesystem. Constant memory.
+ * The bytes of a disk that an ext4 filesystem on it uses, ascending, from its block bitmaps. Null when there is
+ * none, or one that is mounted for writing, or is not clean, or is not understood: then every byte counts. A group
+ * whose bitmap does not agree with its count of free blocks is used whole, and so is what lies behind the
+ * filesystem. Constant memory.
  */
-export function usedPagesOfExt4(disk: DiskReader): Iterable<PageRange> | null {
+export function usedBytesOfExt4(disk: DiskReader): Iterable<ByteRange> | null {
   const layout = readExt4Layout(disk);
   if (layout === null || !layout.isQuiescent) return null;
-  return { [Symbol.iterator]: () => mergedPages(disk, layout) };
+  return { [Symbol.iterator]: () => usedBytes(disk, layout) };
 }
 
-function* mergedPages(disk: DiskReader, layout: Ext4Layout): Generator<PageRange, void, undefined> {
+/** The same in pages that are apart from each other. */
+export function usedPagesOfExt4(disk: DiskReader): Iterable<PageRange> | null {
+  const used = usedBytesOfExt4(disk);
+  return used === null ? null : { [Symbol.iterator]: () => pagesOf(used) };
+}
+
+/** The pages in which ascending ranges of bytes lie, apart from each other. */
+export function* pagesOf(ranges: Iterable<ByteRange>): Generator<PageRange, void, undefined> {
   let pending: PageRange | null = null;
-  for (const { start, end } of usedBytes(disk, layout)) {
+  for (const { start, end } of ranges) {
     const next = { start: Math.floor(start / PAGE_BYTES), end: Math.ceil(end / PAGE_BYTES) };
     if (pending !== null && next.start <= pending.end) {
       pending = { start: pending.start, end: Math.max(pending.end, next.end) };
@@ -36,10 +44,7 @@ function* mergedPages(disk: DiskReader, layout: Ext4Layout): Generator<PageRange
 }
 
 /** Byte ranges in ascending order. */
-function* usedBytes(
-  disk: DiskReader,
-  layout: Ext4Layout,
-): Generator<{ start: number; end: number }, void, undefined> {
+function* usedBytes(disk: DiskReader, layout: Ext4Layout): Generator<ByteRange, void, undefined> {
   const { blockBytes, blocks, firstDataBlock, blocksPerGroup } = layout;
   // The boot block, and with blocks of 4 KiB the superblock in the first of them.
   yield { start: 0, end: Math.max(1, firstDataBlock) * blockBytes };

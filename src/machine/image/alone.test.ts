@@ -46,5 +46,5 @@ test('when that process is gone without a word, filesystems are thawed', () => {
   sys.onAlone = () => ({ output: '', failure: 'it was ended by SIGKILL' });
   const { message } = failure('E_SYSCALL', () => askAlone(sys, { kind: 'take', plan: PLAN }));
   assert.match(message, /SIGKILL/);
-  assert.deepEqual(sys.calls, ['thaw /srv', 'thaw /']);
+  assert.deepEqual(sys.calls, ['thaw /', 'thaw /srv']);
 });

@@ -65,7 +65,7 @@ export function askAlone(image: ImageSys, task: Task): TakeResult | ParkResult {
   // A system that parks has none of the disks that a restore writes.
   if (task.kind === 'park') discardParked(image, task.plan);
   const mayThaw = task.kind !== 'restore' || (answer !== null && code !== 'E_RESTORE_UNFINISHED');
-  if (mayThaw) for (const place of task.plan.filesystems.toReversed()) thawQuietly(image, place);
+  if (mayThaw) for (const place of task.plan.filesystems) thawQuietly(image, place);
   if (answer === null) {
     throw new TorporError('E_SYSCALL', `the process that held the system failed: ${failure ?? 'no answer'}`, {
       facts: { call: ALONE_COMMAND, errno: failure ?? 'none' },

@@ -5,8 +5,8 @@ import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.
 import type { OwnDisk } from '../../engine/image/take-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
+import type { MountedDisk } from '../mounts.ts';
 import { type BankPlace, completeBankPlace } from '../open-bank.ts';
-import type { MountedDisk } from './mounts.ts';
 import { type OwnSystem, readOwnSystem, requireSnapshotDevice } from './own-system.ts';
 import {
   estimateStaging,

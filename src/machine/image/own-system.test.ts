@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../base/errors.fixture.ts';
 import { FakeSys } from '../../sys/fake.ts';
+import { readMountedDisks } from '../mounts.ts';
 import { findNamedDisk, nameDisk } from './disk-name.ts';
-import { readMountedDisks } from './mounts.ts';
 import { readOwnSystem, requireSnapshotDevice } from './own-system.ts';
 
 const MOUNTS = `22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/root rw,errors=remount-ro

@@ -1,8 +1,8 @@
 import { TorporError } from '../../base/errors.ts';
 import type { OwnDisk } from '../../engine/image/take-image.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { isOwnDisk, type MountedDisk, mountOf, readMountedDisks } from '../mounts.ts';
 import { nameDisk } from './disk-name.ts';
-import { isOwnDisk, type MountedDisk, mountOf, readMountedDisks } from './mounts.ts';
 
 /** What an image of this system covers, and where its bank is. */
 export interface OwnSystem {

@@ -8,8 +8,8 @@ import type { StagingPlace } from '../../engine/image/staging-area.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { findDisk, findHolders } from '../disks.ts';
+import type { MountedDisk } from '../mounts.ts';
 import { findNamedDisk, nameDisk } from './disk-name.ts';
-import type { MountedDisk } from './mounts.ts';
 
 /** Where the staging area is, for the next command and for the initramfs. */
 export const STAGING_FILE = '/etc/torpor/staging.json';

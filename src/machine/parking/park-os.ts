@@ -5,12 +5,12 @@ import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts'
 import { tscPerMs } from '../../engine/resident/tsc-clock.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { holdPrograms } from '../hold-programs.ts';
 import { runHooks } from '../hooks.ts';
 import { askAlone } from '../image/alone.ts';
 import { explainImageFailure, markLog } from '../image/explain.ts';
 import { readImageFacts } from '../image/image-facts.ts';
 import { newId } from '../image/image-session.ts';
-import { holdPrograms } from './hold-programs.ts';
 import { openParking } from './parking-place.ts';
 import { type OwnParkPlan, planPark } from './plan-park.ts';
 import { planResume, type ResumePlan, requireResumable } from './plan-resume.ts';
@@ -153,7 +153,7 @@ function askHeld(
   task: Omit<ParkPlan, 'beforeMs'>,
 ): { readonly tsc: bigint; readonly stagesMs: Readonly<Record<string, number>> } {
   const startMs = performance.now();
-  const release = holdPrograms(sys, image);
+  const release = holdPrograms(sys);
   try {
     const plan = { ...task, beforeMs: { hold: performance.now() - startMs } };
     const { stagesMs } = withLargeImage(sys, () => askAlone(image, { kind: 'park', plan }));

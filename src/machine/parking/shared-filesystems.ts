@@ -1,7 +1,7 @@
 import { TorporError } from '../../base/errors.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import type { MountedDisk } from '../image/mounts.ts';
+import type { MountedDisk } from '../mounts.ts';
 
 /**
  * Runs `action` while filesystems that other OSes have too are not mounted. One that cannot be mounted again

@@ -1,28 +1,17 @@
 import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from 'node:child_process';
-import {
-  closeSync,
-  constants,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmdirSync,
-  writeSync,
-} from 'node:fs';
+import { constants, fstatSync, fsyncSync, ftruncateSync, readFileSync, writeSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { AloneResult, Extent, ImageSys } from '../image-sys.ts';
 import { allocate, lastErrno, syscall } from '../native.ts';
 import { openDirectDevice } from './block-device.ts';
 import { check, SYSTEM_CALL } from './call.ts';
+import { failure, withFile } from './file-call.ts';
+import { freezeCalls } from './freeze.ts';
 import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
 
 // include/uapi/linux/fs.h, include/uapi/linux/fiemap.h (6.12)
-const FIFREEZE = 0xc004_5877;
-const FITHAW = 0xc004_5878;
 const FS_IOC_FIEMAP = 0xc020_660b;
 const FIEMAP_FLAG_SYNC = 1;
 const FIEMAP_HEADER_BYTES = 32;
@@ -63,13 +52,9 @@ export function openLinuxImage(): ImageSys {
     openDirect: openDirectDevice,
     allocatePages: (sizeBytes) => allocate(sizeBytes).bytes,
     lockMemory,
-    freezeFilesystem: (place) => filesystemIoctl('FIFREEZE', FIFREEZE, place),
-    thawFilesystem: (place) => filesystemIoctl('FITHAW', FITHAW, place),
-    sync: () => {
-      syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
-    },
+    ...freezeCalls,
     dropCaches() {
-      syscall(SYSTEM_CALL.sync, 0, 0, 0, 0, 0, 0);
+      freezeCalls.sync();
       writeSpecial('/proc/sys/vm/drop_caches', '3');
     },
     freeBytes: () => Number(/^MemFree:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) * 1024,
@@ -85,12 +70,6 @@ export function openLinuxImage(): ImageSys {
     },
     unmount: (place) => run('umount', place, [place]),
     endMachine: (how) => check('reboot', reboot(REBOOT_COMMANDS[how])),
-    makeDirectory(path) {
-      attempt('mkdir', path, () => mkdirSync(path, { recursive: true }));
-    },
-    removeDirectory(path) {
-      attempt('rmdir', path, () => rmdirSync(path));
-    },
     preallocate,
     fileExtents,
     runAlone,
@@ -99,14 +78,6 @@ export function openLinuxImage(): ImageSys {
 
 function reboot(command: number): number {
   return syscall(SYSTEM_CALL.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, command, 0, 0, 0);
-}
-
-function attempt(call: string, path: string, action: () => void): void {
-  try {
-    action();
-  } catch (cause) {
-    throw failure(call, path, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
-  }
 }
 
 /** mount(8) and umount(8) know the options' texts and keep /run/mount in order. */
@@ -138,12 +109,6 @@ function writeSpecial(path: string, text: string): void {
     } catch (cause) {
       throw failure('write', path, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
     }
-  });
-}
-
-function filesystemIoctl(name: string, request: number, place: string): void {
-  withFile('open', place, constants.O_RDONLY, (fd) => {
-    if (syscall(SYSTEM_CALL.ioctl, fd, request, 0, 0, 0, 0) < 0) throw failure(name, place, lastErrno());
   });
 }
 
@@ -217,26 +182,4 @@ function runAlone(args: readonly string[], input: string): AloneResult {
   if (ended.error !== undefined) return { output, failure: ended.error.message };
   if (ended.signal !== null) return { output, failure: `it was ended by ${ended.signal}` };
   return { output, failure: ended.status === 0 ? null : `it ended with status ${ended.status}` };
-}
-
-function withFile<T>(name: string, path: string, flags: number, action: (fd: number) => T): T {
-  let fd: number;
-  try {
-    fd = openSync(path, flags, 0o600);
-  } catch (cause) {
-    throw failure(name, path, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
-  }
-  try {
-    return action(fd);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function failure(name: string, path: string, errno: string, cause?: unknown): TorporError {
-  const of = path === '' ? '' : ` of ${path}`;
-  return new TorporError('E_SYSCALL', `${name}${of} failed: ${errno}`, {
-    facts: { call: name, errno, ...(path === '' ? {} : { path }) },
-    cause,
-  });
 }

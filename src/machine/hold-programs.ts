@@ -1,6 +1,5 @@
-import { TorporError } from '../../base/errors.ts';
-import type { ImageSys } from '../../sys/image-sys.ts';
-import type { Sys } from '../../sys/sys.ts';
+import { TorporError } from '../base/errors.ts';
+import type { Sys } from '../sys/sys.ts';
 
 /** Of this process and the one that holds the freeze, and of programs that are in no group. */
 const OUTSIDE = 'torpor-switch';
@@ -14,10 +13,10 @@ const PF_KTHREAD = 0x0020_0000;
 
 /**
  * Holds every program but this process by the freezer of control groups (cgroup v2, cgroup.freeze), so that
- * none runs when the kernel thaws its tasks between taking one image and loading another. Returns what lets
- * them go. Throws E_FREEZE_REFUSED, with everything running.
+ * none runs when the kernel thaws its tasks, and none waits for a filesystem that is frozen when the kernel freezes
+ * them. Returns what lets them go. Throws E_FREEZE_REFUSED, with everything running.
  */
-export function holdPrograms(sys: Sys, image: ImageSys): () => void {
+export function holdPrograms(sys: Sys): () => void {
   const root = findRoot(sys);
   const home = /^0::(\/.*)$/m.exec(sys.readTextFile('/proc/self/cgroup') ?? '')?.[1] ?? '/';
   const held: string[] = [];
@@ -28,15 +27,15 @@ export function holdPrograms(sys: Sys, image: ImageSys): () => void {
     for (const pid of strays) quietly(() => sys.writeTextFile(`${root}/cgroup.procs`, pid));
     const back = home === '/' ? `${root}/cgroup.procs` : `${root}${home}/cgroup.procs`;
     quietly(() => sys.writeTextFile(back, String(process.pid)));
-    for (const group of [STRAY, OUTSIDE]) quietly(() => image.removeDirectory(`${root}/${group}`));
+    for (const group of [STRAY, OUTSIDE]) quietly(() => sys.removeDirectory(`${root}/${group}`));
   };
   try {
-    image.makeDirectory(`${root}/${OUTSIDE}`);
+    sys.makeDirectory(`${root}/${OUTSIDE}`);
     sys.writeTextFile(`${root}/${OUTSIDE}/cgroup.procs`, String(process.pid));
     const deadlineNs = sys.monotonicNs() + BigInt(TIMEOUT_MS) * 1_000_000n;
     for (let round = 0; ; round += 1) {
       const free = findStrays(sys, root);
-      if (free.length > 0) image.makeDirectory(`${root}/${STRAY}`);
+      if (free.length > 0) sys.makeDirectory(`${root}/${STRAY}`);
       for (const pid of free) {
         // One that has ended meanwhile needs no holding.
         quietly(() => sys.writeTextFile(`${root}/${STRAY}/cgroup.procs`, pid));

@@ -1,5 +1,5 @@
-import type { Sys } from '../../sys/sys.ts';
-import { type FoundDisk, findDisk } from '../disks.ts';
+import type { Sys } from '../sys/sys.ts';
+import { type FoundDisk, findDisk } from './disks.ts';
 
 /** A filesystem on a disk, as this system has it mounted. */
 export interface MountedDisk {

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failure } from '../../base/errors.fixture.ts';
-import { FakeSys } from '../../sys/fake.ts';
-import { FakeImageSys } from '../../sys/image-sys.fake.ts';
+import { failure } from '../base/errors.fixture.ts';
+import { FakeSys } from '../sys/fake.ts';
 import { holdPrograms } from './hold-programs.ts';
 
 const ROOT = '/sys/fs/cgroup';
@@ -45,9 +44,9 @@ function follow(sys: FakeSys): string[] {
 }
 
 test('all programs are held but this one, kernel threads and what was held before', () => {
-  const [sys, image] = [machine(), new FakeImageSys()];
+  const sys = machine();
   const writes = follow(sys);
-  const release = holdPrograms(sys, image);
+  const release = holdPrograms(sys);
   assert.deepEqual(writes.splice(0), [
     'torpor-switch/cgroup.procs self',
     'torpor-held/cgroup.procs 77',
@@ -61,7 +60,7 @@ test('all programs are held but this one, kernel threads and what was held befor
     'cgroup.procs 77',
     'user.slice/one.scope/cgroup.procs self',
   ]);
-  assert.deepEqual(image.calls, [
+  assert.deepEqual(sys.freezeLog, [
     `mkdir ${ROOT}/torpor-switch`,
     `mkdir ${ROOT}/torpor-held`,
     `rmdir ${ROOT}/torpor-held`,
@@ -74,13 +73,13 @@ test('programs that are not held in time are let go again', () => {
   const writes = follow(sys);
   let now = 0n;
   sys.monotonicNs = () => (now += 3_000_000_000n);
-  const { facts } = failure('E_FREEZE_REFUSED', () => holdPrograms(sys, new FakeImageSys()));
+  const { facts } = failure('E_FREEZE_REFUSED', () => holdPrograms(sys));
   assert.deepEqual(facts.tasks, ['system.slice']);
   assert.ok(writes.includes('system.slice/cgroup.freeze 0'));
 });
 
 test('without control groups nothing is tried', () => {
   const sys = machine({ '/proc/self/mountinfo': '22 1 8:1 / / rw - ext4 /dev/sda1 rw\n' });
-  const { hint } = failure('E_FREEZE_REFUSED', () => holdPrograms(sys, new FakeImageSys()));
+  const { hint } = failure('E_FREEZE_REFUSED', () => holdPrograms(sys));
   assert.match(hint ?? '', /mount -t cgroup2/);
 });
