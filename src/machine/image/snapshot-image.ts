@@ -64,6 +64,7 @@ export async function snapshotImage(
       hint: 'choose another --tag, or remove that one with `torpor bank rm`',
     });
   });
+  const givenUp = checkWaiting(session);
   const facts = readImageFacts(sys, { os, tag, note: wish.note });
   const id = newId();
   const mark = markLog(sys, id);
@@ -86,7 +87,7 @@ export async function snapshotImage(
   if (result.outcome === 'restored') return welcomeBack(session, reference, facts.createdMs, parked);
   const seconds = String(Math.round(result.pausedMs / 1000));
   const resumed = { TORPOR_OS: os, TORPOR_FROM: os, TORPOR_AWAY_SECONDS: seconds };
-  const warnings = [...parked, ...runHooks(sys, 'post-resume', resumed)];
+  const warnings = [...givenUp, ...parked, ...runHooks(sys, 'post-resume', resumed)];
   const saved = await withStaging(session, async (area) => {
     const header = area.readHeader();
     if (header === null || header.id !== id) throw new Error('the staged image is gone');
@@ -96,6 +97,25 @@ export async function snapshotImage(
     );
   });
   return { outcome: 'saved', saved, pausedMs: result.pausedMs, stagesMs: result.stagesMs, warnings };
+}
+
+/** A restore that waits where the snapshot will be staged. Returns what is to be said of it. Throws E_RESTORE_UNFINISHED. */
+function checkWaiting(session: ImageSession): string[] {
+  const header = withStaging(session, (area) => area.readHeader());
+  if (header?.state === 'pending')
+    return [
+      `the restore of ${header.reference}, which waited for the next start of the machine, is given up`,
+    ];
+  if (header?.state !== 'begun') return [];
+  const { reference } = header;
+  throw new TorporError(
+    'E_RESTORE_UNFINISHED',
+    `a restore of ${reference} has stopped in the middle of its disks`,
+    {
+      facts: { reference, device: session.staging.device },
+      hint: `repeat it first: \`torpor restore ${reference}\``,
+    },
+  );
 }
 
 /** An image that a power cut left staged is put into the bank first. Null when there was none. */
