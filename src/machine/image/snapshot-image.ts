@@ -13,6 +13,7 @@ import { drainStaging } from './drain.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { readImageFacts } from './image-facts.ts';
 import { arrivalPlaces, type ImageSession, newId, withoutBank, withStaging } from './image-session.ts';
+import { withLargeImage } from './large-image.ts';
 
 /** What is to be saved, and what the snapshot will be called. */
 export interface ImageWish {
@@ -80,7 +81,7 @@ export async function snapshotImage(
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
   let result: TakeResult;
   try {
-    result = withoutBank(session, () => askAlone(image, { kind: 'take', plan }));
+    result = withoutBank(session, () => withLargeImage(sys, () => askAlone(image, { kind: 'take', plan })));
   } catch (error) {
     throw explainImageFailure(sys, error, mark);
   }

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import type { StockBenchOptions } from '../options.ts';
-import { NAMES, type SnapshotReport, StockPair, type SwitchReport, type Which } from './pair.ts';
+import { NAMES, type SnapshotReport, StockPair, type SwitchReport, type Timed, type Which } from './pair.ts';
 
 /** What was measured in one of the two systems. */
 export interface SystemSamples {
@@ -50,7 +50,7 @@ export async function measureStock(
     for (let round = 0; round < options.roundTrips; round += 1) {
       for (const to of [0, 1] as const) {
         const sample = await pair.switchTo(to);
-        say(`to ${NAMES[to]}: ${seconds(sample.report.switchMs)}`);
+        say(`to ${NAMES[to]}: ${seconds(sample.report.switchMs)} (${listed(sample.report)})`);
         switches.push(sample);
       }
     }
@@ -75,7 +75,7 @@ async function measureSystem(
   const snapshots: SnapshotReport[] = [];
   for (let index = 0; index < options.snapshots; index += 1) {
     const report = await pair.snapshot(`${NAMES[which]}-${index}`);
-    say(`snapshot: a pause of ${seconds(report.pausedMs)}`);
+    say(`snapshot: a pause of ${seconds(report.pausedMs)} (${listed(report)})`);
     snapshots.push(report);
   }
   await pair.requireSame(which);
@@ -89,3 +89,8 @@ async function measureSystem(
 }
 
 const seconds = (ms: number | null): string => (ms === null ? '-' : `${(ms / 1000).toFixed(1)} s`);
+
+const listed = ({ stagesMs }: Timed): string =>
+  Object.entries(stagesMs)
+    .map(([name, ms]) => `${name} ${seconds(ms)}`)
+    .join(', ');
