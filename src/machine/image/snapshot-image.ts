@@ -1,9 +1,12 @@
 import { hostname } from 'node:os';
+import type { Bank } from '../../bank/bank.ts';
 import type { Saved } from '../../bank/snapshot.ts';
 import { TorporError } from '../../base/errors.ts';
 import type { OnProgress } from '../../base/progress.ts';
+import type { StagingPlace } from '../../engine/image/staging-area.ts';
 import type { StagingHeader } from '../../engine/image/staging-layout.ts';
 import type { TakeResult } from '../../engine/image/take-image.ts';
+import type { Sys } from '../../sys/sys.ts';
 import { runHooks } from '../hooks.ts';
 import { withBank } from '../open-bank.ts';
 import { osOf } from '../reference.ts';
@@ -55,16 +58,8 @@ export async function snapshotImage(
 ): Promise<ImageOutcome> {
   const { sys, image, own, bankPlace } = session;
   await finishStaged(session, onProgress);
-  const os = wish.os ?? hostname();
-  const tag = checkTag(wish.tag ?? defaultTag(Math.round(sys.realtimeMs())));
-  const reference = `${os}@${tag}`;
-  await withBank(bankPlace, (bank) => {
-    if (!bank.snapshots().some((entry) => entry.reference === reference)) return;
-    throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
-      facts: { reference },
-      hint: 'choose another --tag, or remove that one with `torpor bank rm`',
-    });
-  });
+  const { os, tag, reference } = nameSnapshot(sys, wish);
+  await withBank(bankPlace, (bank) => requireNewName(bank, reference));
   const givenUp = checkWaiting(session);
   const facts = readImageFacts(sys, { os, tag, note: wish.note });
   const id = newId();
@@ -102,7 +97,14 @@ export async function snapshotImage(
 
 /** A restore that waits where the snapshot will be staged. Returns what is to be said of it. Throws E_RESTORE_UNFINISHED. */
 function checkWaiting(session: ImageSession): string[] {
-  const header = withStaging(session, (area) => area.readHeader());
+  return judgeWaiting(
+    withStaging(session, (area) => area.readHeader()),
+    session.staging,
+  );
+}
+
+/** The same of a header that was read. */
+export function judgeWaiting(header: StagingHeader | null, { device }: StagingPlace): string[] {
   if (header?.state === 'pending')
     return [
       `the restore of ${header.reference}, which waited for the next start of the machine, is given up`,
@@ -113,10 +115,26 @@ function checkWaiting(session: ImageSession): string[] {
     'E_RESTORE_UNFINISHED',
     `a restore of ${reference} has stopped in the middle of its disks`,
     {
-      facts: { reference, device: session.staging.device },
+      facts: { reference, device },
       hint: `repeat it first: \`torpor restore ${reference}\``,
     },
   );
+}
+
+/** What the snapshot will be called. Throws E_USAGE. */
+export function nameSnapshot(sys: Sys, wish: ImageWish): { os: string; tag: string; reference: string } {
+  const os = wish.os ?? hostname();
+  const tag = checkTag(wish.tag ?? defaultTag(Math.round(sys.realtimeMs())));
+  return { os, tag, reference: `${os}@${tag}` };
+}
+
+/** Throws E_SNAPSHOT_EXISTS. */
+export function requireNewName(bank: Bank, reference: string): void {
+  if (!bank.snapshots().some((entry) => entry.reference === reference)) return;
+  throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
+    facts: { reference },
+    hint: 'choose another --tag, or remove that one with `torpor bank rm`',
+  });
 }
 
 /** An image that a power cut left staged is put into the bank first. Null when there was none. */
