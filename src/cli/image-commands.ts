@@ -4,6 +4,7 @@ import { requireNone } from '../machine/fences.ts';
 import { warnOfStart } from '../machine/image/boot-program.ts';
 import { openImageSession } from '../machine/image/image-session.ts';
 import { previewRestore, type RestoreImagePreview } from '../machine/image/plan-restore.ts';
+import { describePreview, previewSnapshot } from '../machine/image/plan-snapshot.ts';
 import { restoreToImage } from '../machine/image/restore-to-image.ts';
 import { type ImageOutcome, snapshotImage } from '../machine/image/snapshot-image.ts';
 import { withMachineLock } from '../machine/lock.ts';
@@ -27,11 +28,17 @@ export interface ImageCommandOptions extends BankOptions {
 export async function snapshotThisSystem(
   sys: Sys,
   os: string | undefined,
-  options: ImageCommandOptions,
+  options: ImageCommandOptions & { dryRun?: boolean },
 ): Promise<void> {
+  const wish = { os: os ?? null, tag: options.tag ?? null, note: options.note ?? '' };
+  if (options.dryRun === true) {
+    const preview = await previewSnapshot(sys, openLinuxImage(), imageOptions(options), wish);
+    if (options.json === true) printJson(preview);
+    else for (const line of describePreview(preview)) print(line);
+    return requireNone(preview.obstacles, preview.reference, 'taken');
+  }
   const outcome = await withMachineLock(() => {
     const session = openImageSession(sys, openLinuxImage(), imageOptions(options));
-    const wish = { os: os ?? null, tag: options.tag ?? null, note: options.note ?? '' };
     return snapshotImage(session, wish, commandProgress(options));
   });
   if (options.json === true) printJson(outcome);

@@ -100,10 +100,14 @@ export function rangeFrom({ start, end }: { start: number; end: number }): PhysR
 }
 
 /** Throws the first obstacle, with all of them as facts. */
-export function requireNone(obstacles: readonly Obstacle[], reference: string): void {
+export function requireNone(
+  obstacles: readonly Obstacle[],
+  reference: string,
+  verb: 'restored' | 'taken' = 'restored',
+): void {
   const [first] = obstacles;
   if (first === undefined) return;
-  throw new TorporError(first.code, `${reference} cannot be restored here: ${first.message}`, {
+  throw new TorporError(first.code, `${reference} cannot be ${verb} here: ${first.message}`, {
     facts: { snapshot: reference, differences: obstacles.map(({ message }) => message) },
     hint: first.hint,
   });

@@ -1,4 +1,5 @@
 import { TorporError } from '../base/errors.ts';
+import { PAGE_BYTES } from '../base/units.ts';
 import { FakeDisk } from './block-device.fake.ts';
 import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
 import type { AloneResult, Extent, ImageSys, SnapshotDevice, SnapshotMode } from './image-sys.ts';
@@ -12,6 +13,10 @@ const KERNEL_NAMES: Readonly<Record<string, string>> = {
   createImage: 'SNAPSHOT_CREATE_IMAGE',
   atomicRestore: 'SNAPSHOT_ATOMIC_RESTORE',
 };
+
+/** struct swsusp_info (kernel/power/power.h): pages of data, and of the whole stream. */
+const IMAGE_PAGES_AT = 416;
+const ALL_PAGES_AT = 424;
 
 /** A kernel's image engine in memory for unit tests. */
 export class FakeImageSys implements ImageSys {
@@ -46,6 +51,11 @@ export class FakeImageSys implements ImageSys {
     let position = 0;
     let hasImage = false;
     const parts: Uint8Array[] = [];
+    const write = (bytes: Uint8Array): void => {
+      if (mode !== 'restore') throw this.#failure('write', 'EBADF');
+      this.#call('write', parts.length > 0);
+      parts.push(bytes.slice());
+    };
     return {
       freeze: () => this.#call('freeze'),
       createImage: () => {
@@ -61,10 +71,14 @@ export class FakeImageSys implements ImageSys {
         position += part.length;
         return part.length;
       },
-      write: (bytes) => {
-        if (mode !== 'restore') throw this.#failure('write', 'EBADF');
-        this.#call('write', parts.length > 0);
-        parts.push(bytes.slice());
+      write,
+      writeData: (bytes) => {
+        const dataPages = Number(new DataView(parts[0]!.buffer).getBigUint64(IMAGE_PAGES_AT, true));
+        const allPages = Number(new DataView(parts[0]!.buffer).getBigUint64(ALL_PAGES_AT, true));
+        const isAccepted =
+          parts.reduce((sum, { length }) => sum + length, 0) > (allPages - dataPages) * PAGE_BYTES;
+        if (!isAccepted) throw new Error('pages of the data before the kernel has accepted the list');
+        write(bytes);
       },
       free: () => {
         this.#call('free');

@@ -22,6 +22,11 @@ export interface SnapshotDevice {
   read(into: Uint8Array): number;
   /** Writes on in the stream, whole pages. The kernel checks the header when its second page comes. */
   write(bytes: Uint8Array): void;
+  /**
+   * The same for memory of {@link ImageSys.allocatePages}, many pages at a time. Only behind the first page of the
+   * data: what the kernel refuses then is not told apart, and header and list have been accepted.
+   */
+  writeData(bytes: Uint8Array): void;
   /** Drops the image and thaws kernel threads. SAFETY: thaw() does nothing while there is an image. */
   free(): void;
   /** Thaws all tasks. */

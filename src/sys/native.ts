@@ -54,6 +54,11 @@ export function allocate(sizeBytes: number): Mapping {
   return mapPrivate(sizeBytes, PROT_READ | PROT_WRITE).mapping;
 }
 
+/** Where memory of {@link allocate} is; `bytes` may begin in the middle of it. */
+export function addressOf(bytes: Uint8Array): bigint {
+  return koffi.address(bytes);
+}
+
 function mapPrivate(sizeBytes: number, protection: number): NonNullable<ReturnType<typeof map>> {
   const mapped = map(-1, 0, sizeBytes, protection, MAP_PRIVATE | MAP_ANONYMOUS);
   if (mapped === null) throw new Error(`cannot allocate ${sizeBytes} bytes: ${lastErrno()}`);

@@ -1,5 +1,6 @@
-/** `npm run -s bench -- switch`, `bank` and `pipeline`: see options.ts. Results on standard output, progress on standard error. */
+/** `npm run -s bench -- switch`, `bank`, `stock` and `pipeline`: see options.ts. Results on standard output, progress on standard error. */
 
+import { join } from 'node:path';
 import type { LabState } from '../../lab/machine/state.ts';
 import { reportFailure } from '../../src/cli/fail.ts';
 import { print, printJson } from '../../src/cli/output.ts';
@@ -14,8 +15,13 @@ import {
   type BenchOptions,
   parseBankBenchOptions,
   parseOptions,
+  parseStockBenchOptions,
+  STOCK_USAGE,
+  type StockBenchOptions,
   USAGE,
 } from './options.ts';
+import { measureStock } from './stock/measure.ts';
+import { renderStock, summarizeStock } from './stock/result.ts';
 import { measureComparison, measureHibernation } from './switch/comparison.ts';
 import { benchConfig, PAIR, SLOT_SIZES_MIB } from './switch/config.ts';
 import { measureSwitches, type SwitchSamples } from './switch/measure.ts';
@@ -27,11 +33,12 @@ const say = (text: string): void => {
 
 async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help')) {
-    print([USAGE, BANK_USAGE, PIPELINE_USAGE].join('\n\n'));
+    print([USAGE, BANK_USAGE, STOCK_USAGE, PIPELINE_USAGE].join('\n\n'));
     return;
   }
   if (argv.includes('pipeline')) return await benchPipeline(argv);
   if (argv.includes('bank')) return await benchBank(parseBankBenchOptions(argv));
+  if (argv.includes('stock')) return await benchStock(parseStockBenchOptions(argv));
   const options = parseOptions(argv);
   const state = locateTestLab('bench');
   const { samples, machine } = await benchSwitches(state, options);
@@ -59,6 +66,14 @@ async function benchBank(options: BankBenchOptions): Promise<void> {
   const result = summarizeBank(samples, hibernation, native, machine);
   if (options.json) printJson(result);
   else print(renderBank(result));
+}
+
+/** Its machine is another one than the lab's. */
+async function benchStock(options: StockBenchOptions): Promise<void> {
+  const directory = join(locateTestLab('bench').directory, 'stock');
+  const result = summarizeStock(await measureStock(directory, options, say));
+  if (options.json) printJson(result);
+  else print(renderStock(result));
 }
 
 async function onBankMachine(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TorporError } from '../../src/base/errors.ts';
-import { parseBankBenchOptions, parseOptions } from './options.ts';
+import { parseBankBenchOptions, parseOptions, parseStockBenchOptions } from './options.ts';
 
 test('60 round trips with 2 and with 7 residents by default', () => {
   assert.deepEqual(parseOptions(['switch', '--json']), {
@@ -24,6 +24,28 @@ test('a quick bench is short, and can be told otherwise', () => {
 test('the bench of the bank is whole unless it is told to be quick', () => {
   assert.deepEqual(parseBankBenchOptions(['bank', '--json']), { quick: false, json: true });
   assert.throws(() => parseBankBenchOptions(['bank', 'switch']), { code: 'E_USAGE' });
+});
+
+test('the bench of stock systems compares unless it is told to be quick', () => {
+  assert.deepEqual(parseStockBenchOptions(['stock', '--json', '--round-trips', '9']), {
+    snapshots: 3,
+    roundTrips: 9,
+    hibernations: 2,
+    json: true,
+  });
+  assert.deepEqual(parseStockBenchOptions(['stock', '--quick']), {
+    snapshots: 2,
+    roundTrips: 1,
+    hibernations: 0,
+    json: false,
+  });
+  for (const argv of [
+    ['stock', 'bank'],
+    ['stock', '--snapshots', '0'],
+    ['stock', '--hibernations', 'x'],
+  ]) {
+    assert.throws(() => parseStockBenchOptions(argv), { code: 'E_USAGE' });
+  }
 });
 
 for (const argv of [

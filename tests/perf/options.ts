@@ -16,11 +16,32 @@ export interface BankBenchOptions {
   readonly json: boolean;
 }
 
+export interface StockBenchOptions {
+  /** Of each system. */
+  readonly snapshots: number;
+  readonly roundTrips: number;
+  /** Of each system, by its own kernel; 0: nothing to compare with. */
+  readonly hibernations: number;
+  readonly json: boolean;
+}
+
 export const BANK_USAGE = `usage: npm run -s bench -- bank [--json] [--quick]
 
 In one run on one lab machine: the pause of a first and of a second snapshot of a working Debian 12,
 its restore, the bytes that they take, beside dd of as many bytes on the same disk, the hibernation of
 the same OS, makedumpfile of its memory, ten daily snapshots; and the bank's stages on this host itself.`;
+
+export const STOCK_USAGE = `usage: npm run -s bench -- stock [--json] [--snapshots 3] [--round-trips 5] [--hibernations 2] [--quick]
+
+On one machine with Debian 12 and Debian 13 as they are installed, kernels and all: the pause of
+snapshots and the time of switches between them, by stages, and in the same run the hibernation of both by
+their own kernels to a swap disk, and their resumption.
+
+  --snapshots N     of each system
+  --round-trips N   there and back
+  --hibernations N  of each system
+  --quick           two snapshots, one round trip and nothing to compare with, to see that it works
+  --json            one JSON object on standard output`;
 
 export const USAGE = `usage: npm run -s bench -- switch [--json] [--round-trips 60] [--resident 2,7] [--quick]
 
@@ -53,6 +74,39 @@ export function parseBankBenchOptions(argv: readonly string[]): BankBenchOptions
 }
 
 /** Throws E_USAGE. */
+export function parseStockBenchOptions(argv: readonly string[]): StockBenchOptions {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        snapshots: { type: 'string' },
+        'round-trips': { type: 'string' },
+        hibernations: { type: 'string' },
+        quick: { type: 'boolean', default: false },
+        json: { type: 'boolean', default: false },
+      },
+    });
+    if (positionals.join() !== 'stock') throw new Error('name one bench');
+    const { quick, json } = values;
+    const count = (
+      name: 'snapshots' | 'round-trips' | 'hibernations',
+      usual: string,
+      least: number,
+    ): number => parseCount(`--${name}`, values[name] ?? usual, least, 1000);
+    return {
+      snapshots: count('snapshots', quick ? '2' : '3', 1),
+      roundTrips: count('round-trips', quick ? '1' : '5', 1),
+      hibernations: count('hibernations', quick ? '0' : '2', 0),
+      json,
+    };
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new TorporError('E_USAGE', message, { hint: STOCK_USAGE.split('\n')[0]!, cause });
+  }
+}
+
+/** Throws E_USAGE. */
 export function parseOptions(argv: readonly string[]): BenchOptions {
   try {
     const { values, positionals } = parseArgs({
@@ -65,7 +119,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
         json: { type: 'boolean', default: false },
       },
     });
-    if (positionals.join() !== 'switch') throw new Error('the benches are “switch” and “bank”');
+    if (positionals.join() !== 'switch')
+      throw new Error('the benches are “switch”, “bank”, “stock” and “pipeline”');
     const { quick, json } = values;
     return {
       roundTrips: parseCount('--round-trips', values['round-trips'] ?? (quick ? '5' : '60'), 1, 100_000),

@@ -57,7 +57,7 @@ export function snapshotCommand(): Command {
       const sys = openLinux();
       if (!hasPlan(sys)) {
         const { refuseResidentOptions, snapshotThisSystem } = await import('../image-commands.ts');
-        refuseResidentOptions(options, ['dryRun', 'asIs']);
+        refuseResidentOptions(options, ['asIs']);
         return await snapshotThisSystem(sys, name, options);
       }
       const switchboard = openSwitchboard(sys);

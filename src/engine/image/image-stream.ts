@@ -46,13 +46,29 @@ export function readImageStream(
     if (listPagesOf(runs.stored + runs.zeros) !== listPages) throw new RangeError('its list is too long');
     return { kernel, runs, firstDataPage: 1 + listPages };
   } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new TorporError('E_IMAGE_STREAM', `the kernel's image is not understood: ${cause.message}`, {
-      facts: { what: cause.message, pages },
-      hint: 'docs/formats/image-stream.md says which kernels are known',
-      cause,
-    });
+    throw notUnderstood(cause);
   }
+}
+
+/** The stream's page that is the first of the data, by its header alone. Throws E_IMAGE_STREAM. */
+export function readFirstDataPage(read: (firstPage: number, into: Uint8Array) => void): number {
+  const header = new Uint8Array(PAGE_BYTES);
+  read(0, header);
+  try {
+    return 1 + decodeImageHeader(header).listPages;
+  } catch (cause) {
+    throw notUnderstood(cause);
+  }
+}
+
+/** Anything but what a decoder says stays what it is. */
+function notUnderstood(cause: unknown): unknown {
+  if (!(cause instanceof RangeError)) return cause;
+  return new TorporError('E_IMAGE_STREAM', `the kernel's image is not understood: ${cause.message}`, {
+    facts: { what: cause.message },
+    hint: 'docs/formats/image-stream.md says which kernels are known',
+    cause,
+  });
 }
 
 /** What comes before the data when an image is written for a kernel of that dialect. */

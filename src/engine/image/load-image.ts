@@ -1,13 +1,11 @@
 import { crc32 } from 'node:zlib';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice } from '../../sys/image-sys.ts';
-import { planStreamHead } from './image-stream.ts';
+import { type ImageStream, planStreamHead, readFirstDataPage } from './image-stream.ts';
 import type { Dialect } from './pfn-list.ts';
 import { checkSection, readStagedImage, visitSection } from './section-reader.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import type { Section } from './staging-layout.ts';
-
-const ZEROS = new Uint8Array(PAGE_BYTES);
 
 /**
  * Hands a stream to the kernel, which refuses it at its second page when it is not for this machine.
@@ -23,9 +21,15 @@ export function loadImage(
   const stream = dialect === 'plain' ? readStagedImage(area, image) : null;
   const crc =
     stream === null || stream.runs.zeros === 0
-      ? visitSection(area, image, buffer, (bytes) => writePages(snapshot, bytes))
+      ? writeWhole(snapshot, area, image, buffer)
       : writePlain(snapshot, area, image, buffer, stream);
   checkSection(area, image, crc);
+}
+
+/** As it lies there. Returns the checksum of the section. */
+function writeWhole(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): number {
+  const firstDataPage = readFirstDataPage((page, into) => area.readAny(image.firstPage + page, into));
+  return visitSection(area, image, buffer, (bytes, page) => writeFrom(snapshot, bytes, page, firstDataPage));
 }
 
 /** Marked zeros become pages among the data. Returns the checksum of the section. */
@@ -34,28 +38,51 @@ function writePlain(
   area: StagingArea,
   image: Section,
   buffer: Uint8Array,
-  { kernel, runs, firstDataPage }: ReturnType<typeof readStagedImage>,
+  { kernel, runs, firstDataPage }: ImageStream,
 ): number {
   let crc = visitSection(area, { ...image, dataPages: firstDataPage, indexPages: 0 }, buffer);
   const head = planStreamHead(kernel, runs, 'plain');
   snapshot.write(head.header);
   for (const page of head.list()) snapshot.write(page);
+  const stored = buffer.subarray(0, CHUNK_BYTES / 2);
+  const whole = buffer.subarray(CHUNK_BYTES / 2);
+  let [read, used, filled, written] = [0, 0, 0, 0];
+  const refill = (): void => {
+    const bytes = stored.subarray(0, Math.min(CHUNK_PAGES / 2, runs.stored - read) * PAGE_BYTES);
+    area.read(image.firstPage + firstDataPage + read, bytes);
+    crc = crc32(bytes, crc);
+    read += bytes.length / PAGE_BYTES;
+    used = 0;
+  };
+  const flush = (): void => {
+    writeFrom(snapshot, whole.subarray(0, filled), written, 0);
+    written += filled / PAGE_BYTES;
+    filled = 0;
+  };
   for (const { count, isZero, firstStored } of runs) {
-    for (let done = 0; done < count; done += isZero ? 1 : CHUNK_PAGES) {
-      if (isZero) {
-        snapshot.write(ZEROS);
-        continue;
+    for (let done = 0, length: number; done < count; done += length / PAGE_BYTES) {
+      length = Math.min((count - done) * PAGE_BYTES, whole.length - filled);
+      if (isZero) whole.fill(0, filled, filled + length);
+      else {
+        if (firstStored + done === read) refill();
+        length = Math.min(length, (read - firstStored - done) * PAGE_BYTES);
+        whole.set(stored.subarray(used, used + length), filled);
+        used += length;
       }
-      const bytes = buffer.subarray(0, Math.min(CHUNK_BYTES, (count - done) * PAGE_BYTES));
-      area.read(image.firstPage + firstDataPage + firstStored + done, bytes);
-      crc = crc32(bytes, crc);
-      writePages(snapshot, bytes);
+      filled += length;
+      if (filled === whole.length) flush();
     }
   }
+  flush();
   return crc;
 }
 
-/** One page at a time is all that the kernel takes. */
-function writePages(snapshot: SnapshotDevice, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; at += PAGE_BYTES) snapshot.write(bytes.subarray(at, at + PAGE_BYTES));
+/**
+ * Pages of a stream from `page` on. Header and list are written one by one, and so is the first page of the data,
+ * with which the kernel says what it thinks of the list.
+ */
+function writeFrom(snapshot: SnapshotDevice, bytes: Uint8Array, page: number, firstDataPage: number): void {
+  const single = Math.min(Math.max(0, firstDataPage + 1 - page) * PAGE_BYTES, bytes.length);
+  for (let at = 0; at < single; at += PAGE_BYTES) snapshot.write(bytes.subarray(at, at + PAGE_BYTES));
+  if (single < bytes.length) snapshot.writeData(bytes.subarray(single));
 }

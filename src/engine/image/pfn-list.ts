@@ -6,8 +6,8 @@ import { PageRuns } from './page-runs.ts';
 export const PFNS_PER_PAGE = PAGE_BYTES / 8;
 /** BM_END_OF_MAP: nothing follows. */
 const END = 0xffff_ffff_ffff_ffffn;
-/** ENCODED_PFN_ZERO_FLAG, since 6.6: the page is all zeros and not among the data. */
-const ZERO_FLAG = 1n << 63n;
+/** The upper half of ENCODED_PFN_ZERO_FLAG, since 6.6: the page is all zeros and not among the data. */
+const ZERO_FLAG_HIGH = 0x8000_0000;
 
 /**
  * What a kernel reads: `plain`, every page is among the data; `zero-flag`, pages of zeros are only marked
@@ -42,9 +42,9 @@ export class PfnListDecoder {
           this.#ended = true;
           break;
         }
-        const pfn = (high & 0x7fff_ffff) * 2 ** 32 + low;
+        const pfn = (high & ~ZERO_FLAG_HIGH) * 2 ** 32 + low;
         if (pfn >= MAX_PFN) throw new RangeError(`there is no page frame ${pfn}`);
-        this.runs.add(pfn, 1, (high & 0x8000_0000) !== 0);
+        this.runs.add(pfn, 1, (high & ZERO_FLAG_HIGH) !== 0);
       }
       offset = pageEnd;
     }
@@ -57,9 +57,10 @@ export function* encodePfnList(runs: PageRuns, dialect: Dialect): Generator<Uint
   const view = new DataView(page.buffer);
   let entries = 0;
   for (const { start, count, isZero } of runs) {
-    const flag = isZero && dialect === 'zero-flag' ? ZERO_FLAG : 0n;
+    const flag = isZero && dialect === 'zero-flag' ? ZERO_FLAG_HIGH : 0;
     for (let pfn = start; pfn < start + count; pfn += 1) {
-      view.setBigUint64(entries * 8, BigInt(pfn) | flag, true);
+      view.setUint32(entries * 8, pfn % 2 ** 32, true);
+      view.setUint32(entries * 8 + 4, flag + Math.floor(pfn / 2 ** 32), true);
       entries += 1;
       if (entries < PFNS_PER_PAGE) continue;
       yield page;

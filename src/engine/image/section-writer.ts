@@ -4,15 +4,17 @@ import { PageRuns } from './page-runs.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import { encodeIndexEntry, FIRST_SECTION_PAGE, RUNS_PER_PAGE, type Section } from './staging-layout.ts';
 
-/** Writes pages of a section one after the other and adds up their checksum. */
+/** Writes pages of a section one after the other and adds up their checksum, where somebody will compare it. */
 export class SectionWriter {
   readonly firstPage: number;
   readonly #area: StagingArea;
+  readonly #isChecked: boolean;
   #dataPages = 0;
   #crc = 0;
 
-  constructor(area: StagingArea, firstPage: number) {
+  constructor(area: StagingArea, firstPage: number, { isChecked = true } = {}) {
     this.#area = area;
+    this.#isChecked = isChecked;
     this.firstPage = firstPage;
   }
 
@@ -23,7 +25,7 @@ export class SectionWriter {
   /** Whole pages, page-aligned memory. */
   append(bytes: Uint8Array): void {
     this.#area.write(this.nextPage, bytes);
-    this.#crc = crc32(bytes, this.#crc);
+    if (this.#isChecked) this.#crc = crc32(bytes, this.#crc);
     this.#dataPages += bytes.length / PAGE_BYTES;
   }
 

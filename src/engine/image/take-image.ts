@@ -30,6 +30,9 @@ export interface TakePlan {
   readonly facts: string;
 }
 
+/** What is put into the bank right away, which has digests of its own, needs no checksum made while all stands still. */
+const UNCHECKED = { isChecked: false };
+
 /** The stages in their order. */
 export type TakeStage = 'freeze' | 'filesystems' | 'image' | 'stream' | 'disks' | 'complete' | 'thaw';
 
@@ -79,7 +82,7 @@ export function takeImage(sys: ImageSys, plan: TakePlan): TakeResult {
       outcome = stage('image', () => snapshot.createImage());
       if (outcome === 'taken') {
         try {
-          const image = stage('stream', () => saveStream(snapshot, area, buffer));
+          const image = stage('stream', () => saveStream(snapshot, area, buffer, UNCHECKED));
           imageBytes = image.dataPages * PAGE_BYTES;
           const sections = stage('disks', () => saveDisks(disks, area, image, buffer, small));
           diskBytes = sections.reduce((sum, { dataPages }) => sum + dataPages * PAGE_BYTES, 0);
@@ -133,10 +136,15 @@ function rehearse(
   rehearseWriting(area, buffer);
 }
 
-export function saveStream(snapshot: SnapshotDevice, area: StagingArea, buffer: Uint8Array): Section {
+export function saveStream(
+  snapshot: SnapshotDevice,
+  area: StagingArea,
+  buffer: Uint8Array,
+  options: { readonly isChecked?: boolean } = {},
+): Section {
   const pages = snapshot.imageBytes() / PAGE_BYTES;
   area.requireRoom(FIRST_SECTION_PAGE, pages);
-  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
+  const writer = new SectionWriter(area, FIRST_SECTION_PAGE, options);
   for (;;) {
     const count = snapshot.read(buffer);
     if (count === 0) break;
@@ -154,7 +162,7 @@ function saveDisks(
 ): Section[] {
   let next = image.firstPage + image.dataPages;
   return disks.map(({ name, device }) => {
-    const writer = new SectionWriter(area, next);
+    const writer = new SectionWriter(area, next, UNCHECKED);
     const runs = new PageRuns();
     const { sizeBytes } = device;
     const used = usedPagesOfExt4(alignedReader(device, small)) ?? [

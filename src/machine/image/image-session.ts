@@ -139,7 +139,8 @@ function mountOptions({ options }: MountedDisk): string {
   return options === '' ? 'defaults' : options;
 }
 
-function usedDiskBytes({ filesystems }: OwnSystem): number {
+/** Bytes that its filesystems hold. */
+export function usedDiskBytes({ filesystems }: OwnSystem): number {
   return filesystems.reduce((sum, { mountPoint }) => {
     const { blocks, bfree, bsize } = statfsSync(mountPoint);
     return sum + (blocks - bfree) * bsize;

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { failure } from '../../base/errors.fixture.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import { KERNEL, memoryOf, streamOf } from '../../engine/image/image.fixture.ts';
-import { StagingArea } from '../../engine/image/staging-area.ts';
+import { visitSection } from '../../engine/image/section-reader.ts';
+import { CHUNK_BYTES, StagingArea } from '../../engine/image/staging-area.ts';
 import { takeImage } from '../../engine/image/take-image.ts';
 import { FakeSys } from '../../sys/fake.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
@@ -28,7 +29,13 @@ function machine(state: 'taken' | 'pending' | 'begun', files: Record<string, str
   const disks = [{ name: 'dev:vda', path: '/dev/vda' }];
   takeImage(image, { staging: PLACE, id, createdMs: 1, reference, filesystems: [], disks, facts: '{}' });
   const area = new StagingArea(image, PLACE);
-  area.writeHeader({ ...area.readHeader()!, state, generation: 2 });
+  const header = area.readHeader()!;
+  const buffer = image.allocatePages(CHUNK_BYTES);
+  const sections = header.sections.map((section) => ({
+    ...section,
+    crc: visitSection(area, section, buffer),
+  }));
+  area.writeHeader({ ...header, state, sections, generation: 2 });
   disk.bytes.fill(9);
   image.calls.splice(0);
   let jumps = 0;

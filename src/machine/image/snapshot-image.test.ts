@@ -55,6 +55,31 @@ test('what a power cut left staged is in the bank before the next snapshot', asy
   assert.equal(await finishStaged(session), null);
 });
 
+for (const state of ['pending', 'begun'] as const) {
+  test(`a restore that is ${state} is not forgotten without a word`, async () => {
+    const stock = makeFakeStock();
+    const { image, session } = stock;
+    const { onAlone } = image;
+    image.onAlone = (args, input) => {
+      onAlone(args, input);
+      throw new Error('cut');
+    };
+    await assert.rejects(snapshotImage(session, WISH), /cut/);
+    image.onAlone = onAlone;
+    const area = new StagingArea(image, session.staging);
+    area.writeHeader({ ...area.readHeader()!, state });
+    const next = snapshotImage(session, { ...WISH, tag: 'two' });
+    if (state === 'begun') {
+      await asyncFailure('E_RESTORE_UNFINISHED', next);
+      assert.equal(area.readHeader()?.state, 'begun');
+      return;
+    }
+    const outcome = await next;
+    assert.equal(outcome.outcome, 'saved');
+    assert.match(outcome.warnings.join(), /the restore of debian@one, which waited .* is given up/);
+  });
+}
+
 test('the system that comes back takes its random bytes, empties the area and runs its hooks', async () => {
   const stock = makeFakeStock();
   const { sys, image, session } = stock;

@@ -1,9 +1,12 @@
 import { hostname } from 'node:os';
+import type { Bank } from '../../bank/bank.ts';
 import type { Saved } from '../../bank/snapshot.ts';
 import { TorporError } from '../../base/errors.ts';
 import type { OnProgress } from '../../base/progress.ts';
+import type { StagingPlace } from '../../engine/image/staging-area.ts';
 import type { StagingHeader } from '../../engine/image/staging-layout.ts';
 import type { TakeResult } from '../../engine/image/take-image.ts';
+import type { Sys } from '../../sys/sys.ts';
 import { runHooks } from '../hooks.ts';
 import { withBank } from '../open-bank.ts';
 import { osOf } from '../reference.ts';
@@ -13,6 +16,7 @@ import { drainStaging } from './drain.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { readImageFacts } from './image-facts.ts';
 import { arrivalPlaces, type ImageSession, newId, withoutBank, withStaging } from './image-session.ts';
+import { withLargeImage } from './large-image.ts';
 
 /** What is to be saved, and what the snapshot will be called. */
 export interface ImageWish {
@@ -54,16 +58,9 @@ export async function snapshotImage(
 ): Promise<ImageOutcome> {
   const { sys, image, own, bankPlace } = session;
   await finishStaged(session, onProgress);
-  const os = wish.os ?? hostname();
-  const tag = checkTag(wish.tag ?? defaultTag(Math.round(sys.realtimeMs())));
-  const reference = `${os}@${tag}`;
-  await withBank(bankPlace, (bank) => {
-    if (!bank.snapshots().some((entry) => entry.reference === reference)) return;
-    throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
-      facts: { reference },
-      hint: 'choose another --tag, or remove that one with `torpor bank rm`',
-    });
-  });
+  const { os, tag, reference } = nameSnapshot(sys, wish);
+  await withBank(bankPlace, (bank) => requireNewName(bank, reference));
+  const givenUp = checkWaiting(session);
   const facts = readImageFacts(sys, { os, tag, note: wish.note });
   const id = newId();
   const mark = markLog(sys, id);
@@ -79,14 +76,14 @@ export async function snapshotImage(
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
   let result: TakeResult;
   try {
-    result = withoutBank(session, () => askAlone(image, { kind: 'take', plan }));
+    result = withoutBank(session, () => withLargeImage(sys, () => askAlone(image, { kind: 'take', plan })));
   } catch (error) {
     throw explainImageFailure(sys, error, mark);
   }
   if (result.outcome === 'restored') return welcomeBack(session, reference, facts.createdMs, parked);
   const seconds = String(Math.round(result.pausedMs / 1000));
   const resumed = { TORPOR_OS: os, TORPOR_FROM: os, TORPOR_AWAY_SECONDS: seconds };
-  const warnings = [...parked, ...runHooks(sys, 'post-resume', resumed)];
+  const warnings = [...givenUp, ...parked, ...runHooks(sys, 'post-resume', resumed)];
   const saved = await withStaging(session, async (area) => {
     const header = area.readHeader();
     if (header === null || header.id !== id) throw new Error('the staged image is gone');
@@ -96,6 +93,48 @@ export async function snapshotImage(
     );
   });
   return { outcome: 'saved', saved, pausedMs: result.pausedMs, stagesMs: result.stagesMs, warnings };
+}
+
+/** A restore that waits where the snapshot will be staged. Returns what is to be said of it. Throws E_RESTORE_UNFINISHED. */
+function checkWaiting(session: ImageSession): string[] {
+  return judgeWaiting(
+    withStaging(session, (area) => area.readHeader()),
+    session.staging,
+  );
+}
+
+/** The same of a header that was read. */
+export function judgeWaiting(header: StagingHeader | null, { device }: StagingPlace): string[] {
+  if (header?.state === 'pending')
+    return [
+      `the restore of ${header.reference}, which waited for the next start of the machine, is given up`,
+    ];
+  if (header?.state !== 'begun') return [];
+  const { reference } = header;
+  throw new TorporError(
+    'E_RESTORE_UNFINISHED',
+    `a restore of ${reference} has stopped in the middle of its disks`,
+    {
+      facts: { reference, device },
+      hint: `repeat it first: \`torpor restore ${reference}\``,
+    },
+  );
+}
+
+/** What the snapshot will be called. Throws E_USAGE. */
+export function nameSnapshot(sys: Sys, wish: ImageWish): { os: string; tag: string; reference: string } {
+  const os = wish.os ?? hostname();
+  const tag = checkTag(wish.tag ?? defaultTag(Math.round(sys.realtimeMs())));
+  return { os, tag, reference: `${os}@${tag}` };
+}
+
+/** Throws E_SNAPSHOT_EXISTS. */
+export function requireNewName(bank: Bank, reference: string): void {
+  if (!bank.snapshots().some((entry) => entry.reference === reference)) return;
+  throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
+    facts: { reference },
+    hint: 'choose another --tag, or remove that one with `torpor bank rm`',
+  });
 }
 
 /** An image that a power cut left staged is put into the bank first. Null when there was none. */

@@ -45,6 +45,11 @@ export function readStagingPlace(sys: Sys): StagingPlace | null {
  * A partition or disk of its own as the area. Throws E_DISK_MISSING, E_DISK_IN_USE.
  */
 export function stageOnDisk(sys: Sys, image: ImageSys, id: string): StagingPlace {
+  return remember(sys, checkStagingDisk(sys, image, id));
+}
+
+/** The same without making it this system's area. */
+export function checkStagingDisk(sys: Sys, image: ImageSys, id: string): StagingPlace {
   const disk = findDisk(sys, id);
   if (disk === null) {
     throw new TorporError('E_DISK_MISSING', `there is no disk ${id}`, {
@@ -68,7 +73,7 @@ export function stageOnDisk(sys: Sys, image: ImageSys, id: string): StagingPlace
   const device = image.openDirect(disk.path, 'read');
   const sizeBytes = device.sizeBytes - (device.sizeBytes % PAGE_BYTES);
   device.close();
-  return remember(sys, { device: disk.path, extents: [{ start: 0, sizeBytes }] });
+  return { device: disk.path, extents: [{ start: 0, sizeBytes }] };
 }
 
 /**
@@ -138,7 +143,7 @@ function areaPath({ mountPoint }: MountedDisk): string {
   return `${mountPoint}/${AREA_FILE}`;
 }
 
-function sizeOfPlace({ extents }: StagingPlace): number {
+export function sizeOfPlace({ extents }: StagingPlace): number {
   return extents.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
 }
 

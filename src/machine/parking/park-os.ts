@@ -11,6 +11,7 @@ import { askAlone } from '../image/alone.ts';
 import { explainImageFailure, markLog } from '../image/explain.ts';
 import { readImageFacts } from '../image/image-facts.ts';
 import { newId } from '../image/image-session.ts';
+import { withLargeImage } from '../image/large-image.ts';
 import { openParking } from './parking-place.ts';
 import { type OwnParkPlan, planPark } from './plan-park.ts';
 import { planResume, type ResumePlan, requireResumable } from './plan-resume.ts';
@@ -46,8 +47,6 @@ export interface Resumed {
   readonly warnings: readonly string[];
 }
 
-/** Bytes that the kernel tries to keep an image below (Documentation/power/interface.rst, 6.12). */
-const IMAGE_SIZE = '/sys/power/image_size';
 /** Longer ago is another switch. */
 const MAX_SWITCH_MS = 3_600_000;
 
@@ -160,21 +159,6 @@ function askHeld(
     return { tsc: sys.readTsc(), stagesMs };
   } finally {
     release();
-  }
-}
-
-/**
- * Runs `action` with a kernel that does not take memory back to make the image smaller than it must be: what can
- * be had quickly was dropped, and the rest takes long.
- */
-function withLargeImage<T>(sys: Sys, action: () => T): T {
-  const before = sys.readTextFile(IMAGE_SIZE)?.trim();
-  if (before === undefined) return action();
-  sys.writeTextFile(IMAGE_SIZE, String(Number.MAX_SAFE_INTEGER));
-  try {
-    return action();
-  } finally {
-    sys.writeTextFile(IMAGE_SIZE, before);
   }
 }
 

@@ -2,12 +2,14 @@ import { closeSync, constants, openSync, readvSync, writeSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice, SnapshotMode } from '../image-sys.ts';
-import { allocate, lastErrno, syscall } from '../native.ts';
+import { addressOf, allocate, lastErrno, syscall } from '../native.ts';
 import { SYSTEM_CALL } from './call.ts';
 
 const PATH = '/dev/snapshot';
 /** Below IOV_MAX (include/uapi/linux/uio.h). */
 const MAX_PIECES = 256;
+/** struct iovec (include/uapi/linux/uio.h): address and length. */
+const IOVEC_BYTES = 16;
 
 /** include/linux/suspend_ioctls.h, include/uapi/linux/suspend_ioctls.h (6.12): magic '3'. */
 const IOCTL = {
@@ -24,6 +26,8 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
   // Made now: while everything is frozen nothing new should be needed.
   const answer = allocate(PAGE_BYTES);
   const view = new DataView(answer.bytes.buffer, answer.bytes.byteOffset);
+  const vector = allocate(MAX_PIECES * IOVEC_BYTES);
+  const pieces = new BigUint64Array(vector.bytes.buffer, vector.bytes.byteOffset, MAX_PIECES * 2);
   const fd = attempt('open', () => openSync(PATH, mode === 'take' ? constants.O_RDONLY : constants.O_WRONLY));
   const ioctl = ([call, request]: readonly [string, number], argument: bigint | number = 0): void => {
     if (syscall(SYSTEM_CALL.ioctl, fd, request, argument, 0, 0, 0) < 0) throw failure(call, lastErrno());
@@ -50,12 +54,28 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
       return done;
     },
     write(bytes) {
-      // One page at a time is all that the kernel takes of a larger write. Not writev(2): after a page that it
-      // refuses the kernel must not be given another, and writev hides the refusal until the next call.
+      // One page at a time is all that the kernel takes of a larger write (snapshot_write()).
       for (let done = 0; done < bytes.length; ) {
         const count = attempt('write', () => writeSync(fd, bytes, done, bytes.length - done, null));
         if (count === 0) throw failure('write', 'ENOSPC');
         done += count;
+      }
+    },
+    writeData(bytes) {
+      for (let done = 0; done < bytes.length; ) {
+        const count = Math.min(MAX_PIECES, (bytes.length - done) / PAGE_BYTES);
+        const address = addressOf(bytes) + BigInt(done);
+        for (let piece = 0; piece < count; piece += 1) {
+          pieces[2 * piece] = address + BigInt(piece * PAGE_BYTES);
+          pieces[2 * piece + 1] = BigInt(PAGE_BYTES);
+        }
+        const written = syscall(SYSTEM_CALL.writev, fd, vector.address, count, 0, 0, 0);
+        if (written < 0) throw failure('writev', lastErrno());
+        // SAFETY: the kernel stops at the page that it refuses (do_loop_readv_writev() of fs/read_write.c), and must
+        // not be given another one: the failure may have freed what the next page would be put into. Hence not Node's
+        // writev, which would go on by itself. Behind the list only memory can be missing (get_buffer()).
+        if (written !== count * PAGE_BYTES) throw failure('writev', 'ENOMEM');
+        done += written;
       }
     },
     free: () => ioctl(IOCTL.free),

@@ -50,6 +50,8 @@ export class StockMachine implements SurvivalMachine {
   readonly #directory: string;
   readonly #debians: readonly StockDebian[];
   readonly #hasParking: boolean;
+  /** Behind all others. */
+  readonly #added: string[] = [];
   #qemu: ChildProcess | null = null;
   #port: Socket | null = null;
   #next = 0;
@@ -82,6 +84,14 @@ export class StockMachine implements SurvivalMachine {
     await makeBankDisk(machine.#path('bank.img'), 3 * GIB);
     if (machine.#hasParking) await makeEmptyDisk(machine.#path('parking.img'), parkingBytes);
     return machine;
+  }
+
+  /** Adds an empty disk behind all others, there from the next start on. Returns where the systems see it. */
+  async addDisk(name: string, sizeBytes: number): Promise<string> {
+    await makeEmptyDisk(this.#path(`${name}.img`), sizeBytes);
+    this.#added.push(`${name}.img`);
+    const before = this.#debians.length + 1 + (this.#hasParking ? 1 : 0);
+    return diskPath(before + this.#added.length - 1);
   }
 
   /** Starts one of its systems and waits until it runs scripts. */
@@ -171,14 +181,14 @@ export class StockMachine implements SurvivalMachine {
   }
 
   /** Starts the machine into a restore that waits, and waits for the system that comes back to an earlier script. */
-  async powerOnInto(id: string, which = 0): Promise<ScriptResult> {
+  async powerOnInto(id: string, which = 0, args: readonly string[] = []): Promise<ScriptResult> {
     const back = this.again(id);
     back.catch(() => {});
     const anew = this.#awaitAnswer('up').then(() => {
       throw new Error('the machine started anew instead of being restored');
     });
     anew.catch(() => {});
-    await this.powerOn([], which);
+    await this.powerOn(args, which);
     return await Promise.race([back, anew]);
   }
 
@@ -277,7 +287,8 @@ export class StockMachine implements SurvivalMachine {
       'console=ttyS0',
       // What Torpor says of a restore, and not what the kernel says of everything.
       'loglevel=6',
-      `root=/dev/vd${which === 0 ? 'a' : String.fromCharCode(98 + which)}`,
+      // The bank's disk is the second one.
+      `root=${diskPath(which === 0 ? 0 : which + 1)}`,
       'rw',
       'tsc=reliable',
       'i8042.noaux',
@@ -296,6 +307,7 @@ export class StockMachine implements SurvivalMachine {
       ...disk('bank.img'),
       ...this.#debians.slice(1).flatMap((_, index) => disk(rootName(index + 1))),
       ...(this.#hasParking ? disk('parking.img') : []),
+      ...this.#added.flatMap(disk),
     ];
   }
 
@@ -335,6 +347,7 @@ async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {
   await truncate(path, sizeBytes);
 }
 
+const diskPath = (index: number): string => `/dev/vd${String.fromCharCode(97 + index)}`;
 const rootName = (which: number): string => (which === 0 ? 'root.img' : `root${which}.img`);
 const initrdName = (which: number): string => (which === 0 ? 'initrd' : `initrd${which}`);
 
