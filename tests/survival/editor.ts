@@ -4,12 +4,9 @@ import { DEBIAN, requireSame, type SurvivalProgram } from './program.ts';
 
 const TMUX = `tmux -S ${RAM}/tmux`;
 const PID = `${TMUX} list-panes -F '#{pane_pid}'`;
-/**
- * Waits for it; when it does not come, says how often it was looked for, and what is there. grep has to read all: with -q
- * it ends at the first match, and tmux can wait for ever to write the rest.
- */
+/** Waits for it; when it does not come, says how often it was looked for, and what is there. */
 const screenHas = (text: string): string =>
-  `i=0; begin=$(date +%s); until ${TMUX} capture-pane -p | grep -F '${text}' >/dev/null; do i=$((i + 1))
+  `i=0; begin=$(date +%s); until ${TMUX} capture-pane -p | grep -qF '${text}'; do i=$((i + 1))
      [ $(($(date +%s) - begin)) -lt 200 ] || { echo "after $i looks:"; ${TMUX} capture-pane -p | grep -v '^~$'; exit 1; }
      sleep 0.2; done`;
 
