@@ -11,6 +11,10 @@ export const DISK = '/var/lib/survival';
 
 /** Beside a compiler and two loops that never end, on processors that take turns, a command takes its time. */
 const COMMAND_MS = 480_000;
+/** One that takes longer may hang: what all programs wait for then is part of its failure. */
+const SLOW_MS = 150_000;
+const LOOK = `for p in /proc/[1-9]*; do [ -n "$(tr -d '\\0' <$p/cmdline)" ] || continue
+  echo "$p $(tr '\\0' ' ' <$p/cmdline | cut -c 1-100)"; cut -d ' ' -f 3 $p/stat; cat $p/stack; done 2>/dev/null`;
 
 /** One OS of a machine, as a survival program sees it. All calls are for when it runs. */
 export class GuestOs {
@@ -35,13 +39,22 @@ export class GuestOs {
 
   /** Runs a shell script and returns its output, trimmed. Throws SurvivalError with what it said. */
   async sh(script: string, options: ExecOptions = {}): Promise<string> {
-    const { exit, stdout, stderr } = await this.machine.exec(['sh', '-c', script], {
-      timeoutMs: COMMAND_MS,
-      ...options,
-    });
+    let look = '';
+    const slow = setTimeout(async () => {
+      const seen = await this.machine.exec(['sh', '-c', LOOK]).catch((error) => ({ stdout: error }));
+      look = `\n-- after ${SLOW_MS / 1000} s:\n${seen.stdout}`;
+    }, SLOW_MS);
+    const { exit, stdout, stderr } = await this.machine
+      .exec(['sh', '-c', script], { timeoutMs: COMMAND_MS, ...options })
+      .catch((error) => {
+        throw new SurvivalError(`${error}${look}`);
+      })
+      .finally(() => clearTimeout(slow));
     if (exit === 0) return stdout.toString().trim();
     const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-8).join('\n');
-    throw new SurvivalError(`a script ended with status ${exit} in ${this.name}: ${said}\n--\n${script}`);
+    throw new SurvivalError(
+      `a script ended with status ${exit} in ${this.name}: ${said}\n--\n${script}${look}`,
+    );
   }
 
   /** Writes a file, of any size. */
