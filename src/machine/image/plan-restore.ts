@@ -1,7 +1,7 @@
-import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import { checkLoader, readLoader } from '../../engine/image/loader.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { collectObstacles } from '../collect-obstacles.ts';
 import type { Obstacle } from '../fences.ts';
 import { type BankPlace, completeBankPlace, withBank } from '../open-bank.ts';
 import { osOf } from '../reference.ts';
@@ -34,16 +34,7 @@ export async function previewRestore(
   return await withBank(bankPlace, (bank) => {
     const snapshot = bank.find(reference);
     const { description } = snapshot;
-    const obstacles: Obstacle[] = [];
-    const attempt = <T>(action: () => T): T | null => {
-      try {
-        return action();
-      } catch (error) {
-        if (!(error instanceof TorporError)) throw error;
-        obstacles.push({ code: error.code, message: error.message, hint: error.hint ?? '' });
-        return null;
-      }
-    };
+    const { obstacles, attempt } = collectObstacles();
     const loader = readLoader(sys);
     const kernel = attempt(() => checkSnapshot(sys, snapshot));
     if (kernel !== null && !atBoot) attempt(() => checkLoader(kernel, loader));

@@ -1,8 +1,8 @@
-import { TorporError } from '../../base/errors.ts';
 import { formatSize } from '../../base/units.ts';
 import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { collectObstacles } from '../collect-obstacles.ts';
 import type { Obstacle } from '../fences.ts';
 import { completeBankPlace, withBank } from '../open-bank.ts';
 import { type ImageOptions, usedDiskBytes } from './image-session.ts';
@@ -42,16 +42,7 @@ export async function previewSnapshot(
   requireSnapshotDevice(sys);
   const own = readOwnSystem(sys, completeBankPlace(options).directory!);
   const { reference } = nameSnapshot(sys, wish);
-  const obstacles: Obstacle[] = [];
-  const attempt = <T>(action: () => T): T | null => {
-    try {
-      return action();
-    } catch (error) {
-      if (!(error instanceof TorporError)) throw error;
-      obstacles.push({ code: error.code, message: error.message, hint: error.hint ?? '' });
-      return null;
-    }
-  };
+  const { obstacles, attempt } = collectObstacles();
   const place = attempt(() => lookForStaging(sys, image, own, options));
   const header = place === null ? null : attempt(() => readHeader(image, place));
   const isStaged = header?.state === 'taken';
