@@ -11,7 +11,7 @@ const [WHOLE, HURT] = ['whole', 'hurt'] as const;
 export const bankDamage: Suite = {
   name: 'a damaged bank',
   define(lab) {
-    labTest(lab, 'every damage is found before anything is overwritten', () => damages(lab), 25);
+    labTest(lab, 'every damage is found before anything is overwritten', () => damages(lab), 50);
     labTest(lab, 'a full disk stops a snapshot and leaves nothing behind', () => fullDisk(lab), 10);
   },
 };
