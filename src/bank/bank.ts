@@ -135,6 +135,15 @@ export class Bank {
     return this.load(findEntry(this.snapshots(), reference));
   }
 
+  /** Throws E_SNAPSHOT_EXISTS when the bank has a snapshot OS@TAG. */
+  requireNew(reference: string): void {
+    if (!this.snapshots().some((entry) => entry.reference === reference)) return;
+    throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
+      facts: { reference },
+      hint: 'choose another --tag, or remove that one with `torpor bank rm`',
+    });
+  }
+
   /** Reads the manifest and the description. Throws E_BANK_DAMAGED. */
   load(entry: SnapshotEntry): Snapshot {
     const manifest = this.manifest(entry);

@@ -53,7 +53,7 @@ export async function saveSnapshot(bank: Bank, input: SaveInput): Promise<Saved>
   const { parent: parentText, ...rest } = input.description;
   const facts = factsSchema.parse(rest);
   const reference = `${facts.os}@${facts.tag}`;
-  checkNew(bank, reference);
+  bank.requireNew(reference);
   const startMs = performance.now();
   const parent = findParent(bank, facts.os, parentText);
   const context = newContext(bank, input, parent);
@@ -168,14 +168,6 @@ function newContext(bank: Bank, input: SaveInput, parent: Snapshot | null): Save
     stagesMs: { read: 0, scan: 0, digest: 0 },
     meter: new ProgressMeter('save', pages * PAGE_BYTES, input.onProgress),
   };
-}
-
-function checkNew(bank: Bank, reference: string): void {
-  if (!bank.snapshots().some((entry) => entry.reference === reference)) return;
-  throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
-    facts: { reference },
-    hint: 'choose another --tag, or remove that one with `torpor bank rm`',
-  });
 }
 
 /** A parent that cannot be read is no parent: the new snapshot does not need it. */

@@ -69,14 +69,22 @@ async function saveFor(
   onProgress: OnProgress | undefined,
 ): Promise<Outcome> {
   const wish = { os, tag, note };
-  const plan = (dryRun || asIs ? planSnapshot : planAtRest)(sys, switchboard, registry, wish);
-  try {
-    if (dryRun) return { ok: describeSnapshotPlan(plan), next: from, replacesAsker: false };
-    const ok = await withBank((bank) => snapshotOs(switchboard, bank, plan, onProgress));
-    return { ok, next: from, replacesAsker: false };
-  } finally {
+  if (dryRun) {
+    const plan = planSnapshot(sys, switchboard, registry, wish);
     plan.close();
+    return { ok: describeSnapshotPlan(plan), next: from, replacesAsker: false };
   }
+  return await withBank(async (bank) => {
+    const plan = asIs
+      ? planSnapshot(sys, switchboard, registry, wish)
+      : planAtRest(sys, switchboard, registry, bank, wish);
+    try {
+      const ok = await snapshotOs(switchboard, bank, plan, onProgress);
+      return { ok, next: from, replacesAsker: false };
+    } finally {
+      plan.close();
+    }
+  });
 }
 
 async function restoreFor(

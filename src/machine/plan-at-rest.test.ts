@@ -7,7 +7,7 @@ import { leaveAndReturn } from '../switchboard/fake.ts';
 import { type BankMachine, bankMachine } from './bank-machine.fixture.ts';
 import { leaveMessage, type QuiesceRequest, takeMessages } from './messages.ts';
 import { planAtRest } from './plan-at-rest.ts';
-import { planSnapshot } from './snapshot-os.ts';
+import { planSnapshot, snapshotOs } from './snapshot-os.ts';
 
 const WISH = { os: 'debian12', tag: 'a', note: '' };
 const NEEDS_RECOVERY = 0x4;
@@ -44,7 +44,8 @@ function mountedMachine(whenEntered: (made: BankMachine, request: QuiesceRequest
   return made;
 }
 
-const planOf = ({ sys, switchboard, registry }: BankMachine) => planAtRest(sys, switchboard, registry, WISH);
+const planOf = ({ sys, switchboard, registry, bank }: BankMachine) =>
+  planAtRest(sys, switchboard, registry, bank, WISH);
 
 test('an OS whose filesystem is in use is entered and comes to rest before it is saved', () => {
   const made = mountedMachine((machine, { request }) => {
@@ -95,6 +96,17 @@ test('an OS that cannot be entered keeps no request', () => {
   failure('E_FREEZE_REFUSED', () => planOf(made));
   assert.equal(made.switchboard.readMailbox(1), null);
   assert.equal(made.sys.held, 0);
+});
+
+test('an OS is not entered for a snapshot whose name is taken', async () => {
+  const made = bankMachine();
+  const { sys, switchboard, registry, bank } = made;
+  const plan = planSnapshot(sys, switchboard, registry, WISH);
+  await snapshotOs(switchboard, bank, plan);
+  plan.close();
+  setMounted(made, true);
+  sys.onReboot = () => assert.fail('it was entered');
+  failure('E_SNAPSHOT_EXISTS', () => planOf(made));
 });
 
 test('an OS at rest is not entered', () => {

@@ -1,3 +1,4 @@
+import type { Bank } from '../bank/bank.ts';
 import { TorporError } from '../base/errors.ts';
 import type { Switchboard } from '../switchboard/switchboard.ts';
 import type { Sys } from '../sys/sys.ts';
@@ -9,18 +10,20 @@ import { planSnapshot, type SnapshotPlan, type SnapshotWish } from './snapshot-o
 
 /**
  * Plans to save a parked OS. One that was parked with a filesystem in use is entered for a moment and brings its
- * filesystems to rest, so that only blocks in use are read. One that cannot is saved as it is. Throws what
- * planSnapshot() and pass() throw.
+ * filesystems to rest, so that only blocks in use are read. One that cannot is saved as it is. What is refused is
+ * refused before that. Throws E_SNAPSHOT_EXISTS and what planSnapshot() and pass() throw.
  */
 export function planAtRest(
   sys: Sys,
   switchboard: Switchboard,
   registry: Registry,
+  bank: Bank,
   wish: SnapshotWish,
 ): SnapshotPlan {
   const plan = planSnapshot(sys, switchboard, registry, wish);
   if (plan.inUse.length === 0) return plan;
   plan.close();
+  bank.requireNew(`${plan.facts.os}@${plan.facts.tag}`);
   const failure = requestRest(sys, switchboard, plan.record.index);
   const again = planSnapshot(sys, switchboard, registry, wish);
   if (failure === null) return again;

@@ -74,17 +74,24 @@ export function snapshotCommand(): Command {
 
 async function saveHere(sys: Sys, switchboard: Switchboard, os: string, options: Options): Promise<Reply> {
   const wish = { os, tag: options.tag ?? null, note: options.note ?? '' };
-  const stays = options.dryRun === true || options.asIs === true;
-  const plan = (stays ? planSnapshot : planAtRest)(sys, switchboard, new Registry(), wish);
-  try {
-    if (options.dryRun === true) return { ok: describeSnapshotPlan(plan), pauseMs: null };
-    const place = { ...bankPlaceOf(options), write: true };
-    const progress = commandProgress(options);
-    const ok = await withBank(place, (bank) => snapshotOs(switchboard, bank, plan, progress));
-    return { ok, pauseMs: null };
-  } finally {
+  const registry = new Registry();
+  if (options.dryRun === true) {
+    const plan = planSnapshot(sys, switchboard, registry, wish);
     plan.close();
+    return { ok: describeSnapshotPlan(plan), pauseMs: null };
   }
+  const place = { ...bankPlaceOf(options), write: true };
+  return await withBank(place, async (bank) => {
+    const plan =
+      options.asIs === true
+        ? planSnapshot(sys, switchboard, registry, wish)
+        : planAtRest(sys, switchboard, registry, bank, wish);
+    try {
+      return { ok: await snapshotOs(switchboard, bank, plan, commandProgress(options)), pauseMs: null };
+    } finally {
+      plan.close();
+    }
+  });
 }
 
 /** Null when this OS has come out of the bank: then somebody else asked, at another time. */

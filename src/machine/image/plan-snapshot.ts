@@ -7,7 +7,7 @@ import type { Obstacle } from '../fences.ts';
 import { completeBankPlace, withBank } from '../open-bank.ts';
 import { type ImageOptions, usedDiskBytes } from './image-session.ts';
 import { type OwnSystem, readOwnSystem, requireSnapshotDevice } from './own-system.ts';
-import { type ImageWish, judgeWaiting, nameSnapshot, requireNewName } from './snapshot-image.ts';
+import { type ImageWish, judgeWaiting, nameSnapshot } from './snapshot-image.ts';
 import { checkStagingDisk, estimateStaging, readStagingPlace, sizeOfPlace } from './staging-place.ts';
 
 /** What a snapshot would do, and what stands against it. */
@@ -47,7 +47,7 @@ export async function previewSnapshot(
   const header = place === null ? null : attempt(() => readHeader(image, place));
   const isStaged = header?.state === 'taken';
   const warnings = place === null ? [] : (attempt(() => judgeWaiting(header, place)) ?? []);
-  await withBank(options, (bank) => attempt(() => requireNewName(bank, reference)));
+  await withBank(options, async (bank) => attempt(() => bank.requireNew(reference)));
   const device = place?.device ?? own.bank.disk.path;
   return {
     reference,

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { Bank } from '../../bank/bank.ts';
 import type { Saved } from '../../bank/snapshot.ts';
 import { TorporError } from '../../base/errors.ts';
 import type { OnProgress } from '../../base/progress.ts';
@@ -59,7 +58,7 @@ export async function snapshotImage(
   const { sys, image, own, bankPlace } = session;
   await finishStaged(session, onProgress);
   const { os, tag, reference } = nameSnapshot(sys, wish);
-  await withBank(bankPlace, (bank) => requireNewName(bank, reference));
+  await withBank(bankPlace, async (bank) => bank.requireNew(reference));
   const givenUp = checkWaiting(session);
   const facts = readImageFacts(sys, { os, tag, note: wish.note });
   const id = newId();
@@ -126,15 +125,6 @@ export function nameSnapshot(sys: Sys, wish: ImageWish): { os: string; tag: stri
   const os = wish.os ?? hostname();
   const tag = checkTag(wish.tag ?? defaultTag(Math.round(sys.realtimeMs())));
   return { os, tag, reference: `${os}@${tag}` };
-}
-
-/** Throws E_SNAPSHOT_EXISTS. */
-export function requireNewName(bank: Bank, reference: string): void {
-  if (!bank.snapshots().some((entry) => entry.reference === reference)) return;
-  throw new TorporError('E_SNAPSHOT_EXISTS', `the bank has a snapshot ${reference} already`, {
-    facts: { reference },
-    hint: 'choose another --tag, or remove that one with `torpor bank rm`',
-  });
 }
 
 /** An image that a power cut left staged is put into the bank first. Null when there was none. */
