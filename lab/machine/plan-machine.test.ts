@@ -52,7 +52,7 @@ test('planQemuArguments() of the default machine on BIOS', () => {
 -rtc base=utc
 -kernel /c/bzImage
 -initrd /c/initrd
--append torpor.disks=* torpor.bank=torpor-bank OPENSSL_ia32cap=~0x1000020000000000:~0x128 console=tty0 console=ttyS0,115200 i8042.noaux initcall_blacklist=piix_init quiet tsc=reliable crashkernel=16M nmi_watchdog=0 torpor.root=monitor torpor.name=monitor torpor.ip=10.0.2.15/24 torpor.gateway=10.0.2.2 memmap=1281M$0x1ff00000 torpor.switchboard=0x1ff00000
+-append torpor.disks=* torpor.bank=torpor-bank OPENSSL_ia32cap=~0x1000020000000000:~0x128 console=tty0 console=ttyS0,115200 i8042.noaux initcall_blacklist=piix_init quiet tsc=reliable no_timer_check crashkernel=16M nmi_watchdog=0 torpor.root=monitor torpor.name=monitor torpor.ip=10.0.2.15/24 torpor.gateway=10.0.2.2 memmap=1281M$0x1ff00000 torpor.switchboard=0x1ff00000
 -chardev socket,id=console,path=/s/console.sock,server=on,wait=off,logfile=/s/a,,b/console.log,logappend=on
 -serial chardev:console
 -chardev socket,id=agent,path=/s/agent.sock,server=on,wait=off,logfile=/s/agent.log,logappend=on

@@ -117,6 +117,8 @@ function planKernelArguments(os: OsConfig, number: number, hasDisk: boolean): st
     'quiet',
     // A busy host lets the emulated clocks drift apart, and the kernel would take the TSC for broken.
     'tsc=reliable',
+    // An emulator that the host keeps waiting counts too few ticks for the kernel's check of the timer: it panics.
+    'no_timer_check',
     // `torpor boot` gives guests theirs.
     ...(number === 0 ? ['crashkernel=16M', 'nmi_watchdog=0'] : []),
     ...(hasDisk ? [`torpor.root=${os.name}`] : []),

@@ -291,6 +291,7 @@ export class StockMachine implements SurvivalMachine {
       `root=${diskPath(which === 0 ? 0 : which + 1)}`,
       'rw',
       'tsc=reliable',
+      'no_timer_check',
       'i8042.noaux',
       'panic=-1',
       ...args,
