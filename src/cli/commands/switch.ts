@@ -22,7 +22,7 @@ export function switchCommand(): Command {
     .description('park this OS and go on with another; returns when somebody comes back')
     .argument(
       '<os>',
-      'a resident OS, or OS@TAG to bring it back to that snapshot first; without a memory plan a parked OS',
+      'a resident OS, without a memory plan a parked one; or OS@TAG, to bring it back to that snapshot first',
     )
     .option('--slot <number>', 'of OS@TAG: another slot than that of the snapshot')
     .option('--check', 'of OS@TAG: read everything back and compare it before the OS can run');

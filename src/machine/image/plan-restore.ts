@@ -5,8 +5,8 @@ import { collectObstacles } from '../collect-obstacles.ts';
 import type { Obstacle } from '../fences.ts';
 import { type BankPlace, completeBankPlace, withBank } from '../open-bank.ts';
 import { osOf } from '../reference.ts';
+import { checkSnapshot, findDisks, requireMemory } from './check-restorable.ts';
 import { readOwnSystem, requireSnapshotDevice } from './own-system.ts';
-import { checkSnapshot, findDisks, requireMemory } from './restore-to-image.ts';
 import { readRuns } from './stage-snapshot.ts';
 import { readStagingPlace } from './staging-place.ts';
 

@@ -1,4 +1,4 @@
-import type { ParkOsPlan } from './park-os.ts';
+import type { ParkOsPlan, ParkWish } from './park-os.ts';
 import { describeResumePlan } from './plan-resume.ts';
 
 /** The stages of a park or a switch in their order, for JSON. */
@@ -14,13 +14,22 @@ export function describeParkPlan({ own, target, area, wish }: ParkOsPlan): objec
       ...own.frozen.map(({ mountPoint }) => `freeze ${mountPoint}`),
       'make the image',
       `store it in slot ${own.slot}`,
-      target === null
-        ? wish.kind === 'off'
-          ? 'turn off'
-          : 'start anew'
-        : `load “${target.parked.os}” and go on there`,
+      lastStage(wish),
     ],
     disks: own.disks,
     target: target === null ? null : describeResumePlan(target),
   };
+}
+
+function lastStage(wish: ParkWish): string {
+  switch (wish.kind) {
+    case 'off':
+      return 'turn off';
+    case 'restart':
+      return 'start anew';
+    case 'resume':
+      return `load “${wish.os}” and go on there`;
+    case 'restore':
+      return `load ${wish.reference}, write its disks and go on there`;
+  }
 }

@@ -12,7 +12,8 @@ import { explainImageFailure, markLog } from '../image/explain.ts';
 import { readImageFacts } from '../image/image-facts.ts';
 import { newId } from '../image/image-session.ts';
 import { withLargeImage } from '../image/large-image.ts';
-import { openParking } from './parking-place.ts';
+import type { StagedRestore } from '../image/stage-restore.ts';
+import { openParking, type ParkingSettings } from './parking-place.ts';
 import { type OwnParkPlan, planPark } from './plan-park.ts';
 import { planResume, type ResumePlan, requireResumable } from './plan-resume.ts';
 import { withoutShared } from './shared-filesystems.ts';
@@ -21,13 +22,15 @@ import { findParked, listParked, type ParkedOs } from './slots.ts';
 /** What becomes of the machine when this OS is parked. */
 export type ParkWish =
   | { readonly kind: 'resume'; readonly os: string }
+  /** OS@TAG of the bank that is mounted there. */
+  | { readonly kind: 'restore'; readonly reference: string; readonly bank: string }
   | { readonly kind: 'off' | 'restart' };
 
 /** A park or a switch that was checked whole. */
 export interface ParkOsPlan {
   readonly area: ParkingArea;
   readonly own: OwnParkPlan;
-  /** Null when the machine is turned off or started anew. */
+  /** The parked OS that goes on; null when none does. */
   readonly target: ResumePlan | null;
   readonly wish: ParkWish;
 }
@@ -60,19 +63,27 @@ export function planParkOs(sys: Sys, image: ImageSys, wish: ParkWish): ParkOsPla
     });
   }
   const parked = wish.kind === 'resume' ? findParked(image, area, wish.os) : null;
-  const own = planPark(sys, image, settings, area);
+  const own = planPark(sys, image, withBankOf(settings, wish), area);
   const target = parked === null ? null : planResume(sys, image, area, parked);
   return { area, own, target, wish };
 }
 
-/** Parks this OS as planned, with its hooks. Returns when somebody has switched back to it, maybe after a start of the machine. */
-export function parkOs(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
+/** A restored OS finds its bank as it is on the disk, so nobody else may have it mounted. */
+function withBankOf(settings: ParkingSettings, wish: ParkWish): ParkingSettings {
+  return wish.kind === 'restore' ? { ...settings, shared: [...settings.shared, wish.bank] } : settings;
+}
+
+/**
+ * Parks this OS as planned, with its hooks. Returns when somebody has switched back to it, maybe after a start
+ * of the machine. `staged` is the snapshot of a wish to restore one.
+ */
+export function parkOs(sys: Sys, image: ImageSys, plan: ParkOsPlan, staged?: StagedRestore): Resumed {
   const { own, target, wish } = plan;
   if (target !== null) requireResumable(target);
   const { os } = own;
-  const to = wish.kind === 'resume' ? wish.os : '';
+  const to = wish.kind === 'resume' ? wish.os : (staged?.os ?? '');
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: to });
-  const resumed = leaveAndComeBack(sys, image, plan);
+  const resumed = leaveAndComeBack(sys, image, plan, staged);
   const { from, awayMs } = resumed;
   const hooks = runHooks(sys, 'post-resume', {
     TORPOR_OS: os,
@@ -82,7 +93,12 @@ export function parkOs(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
   return { ...resumed, warnings: [...parked, ...resumed.warnings, ...hooks] };
 }
 
-function leaveAndComeBack(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed {
+function leaveAndComeBack(
+  sys: Sys,
+  image: ImageSys,
+  plan: ParkOsPlan,
+  staged: StagedRestore | undefined,
+): Resumed {
   const startTsc = sys.readTsc();
   const { own, area } = plan;
   const { os } = own;
@@ -105,7 +121,7 @@ function leaveAndComeBack(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed 
       machine: facts.machine,
       kernel: facts.kernel,
     },
-    after: afterOf(sys, plan),
+    after: afterOf(sys, plan, staged),
   };
   try {
     return withoutShared(sys, image, own.shared, warnings, () => {
@@ -118,7 +134,12 @@ function leaveAndComeBack(sys: Sys, image: ImageSys, plan: ParkOsPlan): Resumed 
   }
 }
 
-function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan): AfterPark {
+function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan, staged: StagedRestore | undefined): AfterPark {
+  if (staged !== undefined) {
+    const { reference, staging, id, disks } = staged;
+    // This system's own filesystems are frozen already; the snapshot's disks become what it knows.
+    return { kind: 'resume', os: reference, image: { staging, id, filesystems: [], disks }, disks: [] };
+  }
   if (target === null) return { kind: wish.kind === 'off' ? 'off' : 'restart' };
   const { parked, disks } = target;
   return {

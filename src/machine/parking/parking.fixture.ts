@@ -73,6 +73,7 @@ export function runOs(image: FakeImageSys, os: OsName, files: Record<string, str
     links: {
       '/sys/dev/block/254:0': '../../devices/x/block/vda',
       '/sys/dev/block/254:16': '../../devices/x/block/vdb',
+      '/sys/dev/block/254:48': '../../devices/x/block/vdd',
     },
   });
   const kernel = { ...KERNEL, e820Checksum: readE820Checksum(sys)! };

@@ -119,13 +119,14 @@ export class StockDrill {
   }
 
   #choose(way: Way, newest: Moment): Moment {
-    if (way === 'other' || way === 'other after a power cut') return this.#moments[this.#other].at(-1)!;
+    if (way.startsWith('other')) return this.#moments[this.#other].at(-1)!;
     if (way === 'older') return this.#moments[this.#here].at(-2) ?? newest;
     return newest;
   }
 
   async #restore(way: Way, moment: Moment, programs: readonly string[] | null): Promise<void> {
     this.doing = `restore of ${moment.reference} (${way})`;
+    if (way === 'other, this one parked') return await this.#switchToMoment(way, moment, programs);
     const startMs = performance.now();
     const isCut = way === 'power cut' || way === 'other after a power cut';
     if (isCut) {
@@ -135,6 +136,16 @@ export class StockDrill {
     const answer = isCut
       ? await this.#machine.powerOnInto(moment.script, moment.which)
       : await this.#machine.replaceBy(moment.script, `torpor restore ${moment.reference}`);
+    await this.#arrive(way, moment, answer, startMs, programs);
+  }
+
+  /** This OS is parked in the same command. */
+  async #switchToMoment(way: Way, moment: Moment, programs: readonly string[] | null): Promise<void> {
+    const startMs = performance.now();
+    const from = this.#here;
+    const leaving = this.#machine.begin(answerOnly(`torpor switch ${moment.reference} --json`));
+    const answer = await this.#machine.arrive(moment.script, leaving.result);
+    this.#left[from] = leaving.id;
     await this.#arrive(way, moment, answer, startMs, programs);
   }
 

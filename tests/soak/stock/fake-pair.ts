@@ -19,7 +19,7 @@ export class FakePair {
   /** In the staging area, for the next start. */
   pending: string | null = null;
   #scripts = 0;
-  #switching: { readonly script: string; readonly from: Which; readonly to: Which } | null = null;
+  #switching: { readonly script: string; readonly from: Which; readonly to: string } | null = null;
 
   /** Only what a drill asks of it. */
   readonly machine = this as unknown as StockMachine;
@@ -68,15 +68,16 @@ export class FakePair {
     if (target === undefined) {
       this.parked.set(from, id);
       this.running = null;
-    } else this.#switching = { script: id, from, to: NAMES.indexOf(target as 'debian12') as Which };
+    } else this.#switching = { script: id, from, to: target };
     return { id, result: new Promise(() => {}) };
   }
 
   async arrive(script: string): Promise<ScriptResult> {
     const { from, to, script: left } = this.#switching!;
-    this.#resume(to, script);
     this.parked.set(from, left);
-    return this.#answer({ os: NAMES[to], from: NAMES[from] });
+    if (to.includes('@')) return this.#restore(to, script);
+    this.#resume(NAMES.indexOf(to as 'debian12') as Which, script);
+    return this.#answer({ os: to, from: NAMES[from] });
   }
 
   async replaceBy(script: string, command: string): Promise<ScriptResult> {

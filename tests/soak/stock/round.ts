@@ -1,8 +1,14 @@
 import { SURVIVAL_PROGRAMS } from '../../survival/registry.ts';
 import type { SeededRandom } from '../random.ts';
 
-/** How a snapshot comes back: of this OS, of this OS but not its newest, or of the other OS. */
-export type Way = 'in place' | 'power cut' | 'older' | 'other' | 'other after a power cut';
+/** How a snapshot comes back: of this OS, of this OS but not its newest, or of the other OS, maybe with this one parked. */
+export type Way =
+  | 'in place'
+  | 'power cut'
+  | 'older'
+  | 'other'
+  | 'other, this one parked'
+  | 'other after a power cut';
 
 export interface Round {
   /** From 1 on. */
@@ -16,8 +22,9 @@ export interface Round {
 const SHARES: readonly (readonly [Way, number])[] = [
   ['in place', 6],
   ['power cut', 6],
-  ['older', 3],
-  ['other', 3],
+  ['older', 2],
+  ['other', 2],
+  ['other, this one parked', 2],
   ['other after a power cut', 2],
 ];
 const WAYS = SHARES.flatMap(([way, share]) => Array<Way>(share).fill(way));
