@@ -14,6 +14,8 @@ export type FreePageContent = 'any' | 'zero' | 'poison';
 export const PAGE_POISON_BYTE = 0xaa;
 /** Enough that a kernel which neither clears nor poisons has left something in one of them. */
 const SAMPLES = 1024;
+/** Mostly one of the first blocks shows that free pages hold anything. */
+const FIRST_LOOKS = 32;
 
 /**
  * What the free pages of a kernel that does not run must hold when it goes on. Pages that are free now
@@ -26,11 +28,20 @@ export function probeFreePages(
   range: PhysRange,
   commandLine: string | null,
 ): FreePageContent {
+  const contentOf = (page: number): FreePageContent | null =>
+    readContent(reader, range.start + page * PAGE_BYTES);
+  // All of them are looked through only when these are alike.
+  let looks = 0;
+  for (const { start } of freePages(reader, vmcoreinfo, range)) {
+    if (contentOf(start) === 'any') return 'any';
+    looks += 1;
+    if (looks === FIRST_LOOKS) break;
+  }
   const seen = new Set<FreePageContent>();
   for (const page of samplePages(reader, vmcoreinfo, range)) {
-    const content = readContent(reader, range.start + page * PAGE_BYTES);
+    const content = contentOf(page);
     if (content !== null) seen.add(content);
-    if (seen.size > 1) return 'any';
+    if (content === 'any' || seen.size > 1) return 'any';
   }
   return [...seen][0] ?? expectedInFreePages(commandLine);
 }
