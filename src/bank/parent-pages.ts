@@ -30,7 +30,7 @@ export class FingerprintWriter {
   readonly #queue: FrameQueue;
   readonly #writer: FramedWriter;
   readonly #seed: bigint;
-  #halves = new Uint32Array(2 * FRAME_PRINTS);
+  #prints = new BigUint64Array(FRAME_PRINTS);
   #frame = 0;
   /** Some print of the frame is not 0. */
   #filled = false;
@@ -42,16 +42,14 @@ export class FingerprintWriter {
     this.#writer = new FramedWriter(storage, seal, 'fingerprints', name);
   }
 
-  /** Pages in ascending order, with the halves of their prints. Pages that are not told have none. */
-  set(page: number, low: number, high: number): void {
+  /** Pages in ascending order. Pages that are not told have none. */
+  set(page: number, print: bigint): void {
     const frame = Math.floor(page / FRAME_PRINTS);
     if (frame !== this.#frame) {
       this.#flush();
       this.#frame = frame;
     }
-    const at = 2 * (page % FRAME_PRINTS);
-    this.#halves[at] = low;
-    this.#halves[at + 1] = high;
+    this.#prints[page % FRAME_PRINTS] = print;
     this.#filled = true;
   }
 
@@ -68,9 +66,9 @@ export class FingerprintWriter {
 
   #flush(): void {
     if (!this.#filled) return;
-    const raw = new Uint8Array(this.#halves.buffer);
+    const raw = new Uint8Array(this.#prints.buffer);
     this.#queue.submit(this.#writer, raw, this.#frame * FRAME_PRINTS, FRAME_PRINTS);
-    this.#halves = new Uint32Array(2 * FRAME_PRINTS);
+    this.#prints = new BigUint64Array(FRAME_PRINTS);
     this.#filled = false;
   }
 }
@@ -95,7 +93,7 @@ export class ParentPages {
   /** The frames of fingerprints by number, those around the position. */
   #printFrame = -1;
   #nextPrintFrame = 0;
-  #printHalves: Uint32Array | null = null;
+  #printBytes: BigUint64Array | null = null;
   /** The map is damaged from here on: the child does without it. */
   #broken = false;
 
@@ -106,7 +104,7 @@ export class ParentPages {
   }
 
   /**
-   * Makes `hasPrint` work for the pages from `start` to the end of its frame of fingerprints
+   * Makes `printOf` work for the pages from `start` to the end of its frame of fingerprints
    * (65,536 pages); not before the last one.
    */
   async prepare(start: number): Promise<void> {
@@ -144,25 +142,22 @@ export class ParentPages {
     return runState(word);
   }
 
-  /** Is this the print of a page, in halves? False when it is not known, and for 0, which stands for none. */
-  hasPrint(page: number, low: number, high: number): boolean {
-    const halves = this.#printHalves;
-    if (halves === null || (low | high) === 0) return false;
-    const at = 2 * (page % FRAME_PRINTS);
-    return halves[at] === low && halves[at + 1] === high;
+  /** 0 when it is not known. */
+  printOf(page: number): bigint {
+    return this.#printBytes?.[page % FRAME_PRINTS] ?? 0n;
   }
 
   async #preparePrints(number: number): Promise<void> {
     if (this.#prints === null || number === this.#printFrame) return;
     this.#printFrame = number;
-    this.#printHalves = null;
+    this.#printBytes = null;
     try {
       for (; this.#nextPrintFrame < this.#prints.frames; this.#nextPrintFrame += 1) {
         const { firstItem } = this.#prints.frame(this.#nextPrintFrame);
         if (firstItem > number * FRAME_PRINTS) return;
         if (firstItem < number * FRAME_PRINTS) continue;
         const bytes = await this.#prints.read(this.#nextPrintFrame);
-        this.#printHalves = new Uint32Array(Uint8Array.from(bytes).buffer);
+        this.#printBytes = new BigUint64Array(Uint8Array.from(bytes).buffer);
         return;
       }
     } catch (error) {

@@ -27,8 +27,6 @@ export class RegionSaver {
   /** 1 for pages of the buffer that are zeros. */
   readonly #zero = new Uint8Array(CHUNK_PAGES);
   readonly #chunkPrints = new BigUint64Array(CHUNK_PAGES);
-  /** The same in halves: each number of 64 bits would be an object. */
-  readonly #printHalves = new Uint32Array(this.#chunkPrints.buffer);
   /** Each of the buffer's pages. */
   readonly #views: readonly Buffer[];
   /** Numbers of the parent's packs in the new snapshot; -2 for not asked yet. */
@@ -123,10 +121,9 @@ export class RegionSaver {
       return;
     }
     counts.stored += 1;
-    const low = this.#printHalves[2 * index]!;
-    const high = this.#printHalves[2 * index + 1]!;
-    this.#prints.set(page, low, high);
-    const inherited = this.#inheritedPack(page, low, high);
+    const print = this.#chunkPrints[index]!;
+    this.#prints.set(page, print);
+    const inherited = this.#inheritedPack(page, print);
     if (inherited >= 0) {
       this.#map.add(PAGE_STATE.stored, 1, inherited, this.#parent!.first);
       return;
@@ -145,9 +142,9 @@ export class RegionSaver {
   }
 
   /** The number of the pack in which the parent has this very page, or -1. */
-  #inheritedPack(page: number, low: number, high: number): number {
+  #inheritedPack(page: number, print: bigint): number {
     const parent = this.#parent;
-    if (parent === null || !parent.hasPrint(page, low, high)) return -1;
+    if (parent === null || print === 0n || parent.printOf(page) !== print) return -1;
     if (parent.stateOf(page) !== PAGE_STATE.stored) return -1;
     let number = this.#parentPacks[parent.pack]!;
     if (number === -2) {
