@@ -135,7 +135,8 @@ function leaveAndComeBack(
 }
 
 function afterOf(sys: Sys, { area, target, wish }: ParkOsPlan, staged: StagedRestore | undefined): AfterPark {
-  if (staged !== undefined) {
+  if (wish.kind === 'restore') {
+    if (staged === undefined) throw new Error(`${wish.reference} was not staged`);
     const { reference, staging, id, disks } = staged;
     // This system's own filesystems are frozen already; the snapshot's disks become what it knows.
     return { kind: 'resume', os: reference, image: { staging, id, filesystems: [], disks }, disks: [] };
