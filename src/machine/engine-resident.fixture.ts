@@ -86,21 +86,13 @@ export class ResidentMachine implements EngineMachine {
   }
 
   async snapshotCutAt(tag: string, change: number): Promise<boolean> {
-    let left = change;
-    let isCut = false;
     const storage = this.#storage;
-    storage.onChange = () => {
-      left -= 1;
-      if (left > 0 || isCut) return;
-      isCut = true;
-      this.cutPower();
-      throw new PowerFailure();
-    };
-    await this.snapshot(tag).catch((error) => {
-      if (!isCut) throw error;
+    return await this.#cutAt(change, (strike) => {
+      storage.onChange = strike;
+      return this.snapshot(tag).finally(() => {
+        storage.onChange = null;
+      });
     });
-    storage.onChange = null;
-    return isCut;
   }
 
   async restore(reference: string): Promise<Back> {
@@ -109,20 +101,31 @@ export class ResidentMachine implements EngineMachine {
   }
 
   async restoreCutAt(reference: string, write: number): Promise<boolean> {
-    let left = write;
-    let isCut = false;
     const disk = this.#disks[this.running!];
-    disk.onChange = (what) => {
-      if (what === 'write') left -= 1;
+    return await this.#cutAt(write, (strike) => {
+      disk.onChange = (what) => {
+        if (what === 'write') strike();
+      };
+      return this.restore(reference).finally(() => {
+        disk.onChange = null;
+      });
+    });
+  }
+
+  /** Cuts the power at the call `count` of `strike`. Returns whether the action came so far. */
+  async #cutAt(count: number, action: (strike: () => void) => Promise<unknown>): Promise<boolean> {
+    let left = count;
+    let isCut = false;
+    const strike = (): void => {
+      left -= 1;
       if (left > 0 || isCut) return;
       isCut = true;
       this.cutPower();
       throw new PowerFailure();
     };
-    await this.restore(reference).catch((error) => {
+    await action(strike).catch((error) => {
       if (!isCut) throw error;
     });
-    disk.onChange = null;
     return isCut;
   }
 

@@ -8,16 +8,19 @@ import type { Journal } from './journal.ts';
 import { saveMemoryLogs } from './memory-logs.ts';
 import type { SoakOptions } from './options.ts';
 
-/** The first failure ends a soak. */
-export interface SoakFailure {
-  /** The number of the switch at which it was seen. */
-  readonly number: number;
-  readonly from: string;
-  readonly to: string;
+/** What every soak says of its first failure, which ends it. */
+export interface Failure {
   readonly problems: readonly string[];
   readonly replay: string;
   /** The directory with all that is known about it. */
   readonly evidence: string;
+}
+
+export interface SoakFailure extends Failure {
+  /** The number of the switch at which it was seen. */
+  readonly number: number;
+  readonly from: string;
+  readonly to: string;
 }
 
 const ASK_MS = 20_000;

@@ -3,19 +3,14 @@ import { join } from 'node:path';
 import type { LabMachine } from '../../../lab/machine/lab-machine.ts';
 import { TORPOR } from '../../../lab/machine/shut-down.ts';
 import { TorporError } from '../../../src/base/errors.ts';
-import { keepEvidence } from '../failure.ts';
+import { type Failure, keepEvidence } from '../failure.ts';
 import type { Journal } from '../journal.ts';
 
-/** The first failure ends a soak. */
-export interface BankFailure {
+export interface BankFailure extends Failure {
   /** The number of the step. */
   readonly number: number;
   /** What was done. */
   readonly step: string;
-  readonly problems: readonly string[];
-  readonly replay: string;
-  /** The directory with all that is known about it. */
-  readonly evidence: string;
 }
 
 const ASK_MS = 60_000;

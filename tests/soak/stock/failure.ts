@@ -2,18 +2,15 @@ import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TorporError } from '../../../src/base/errors.ts';
 import type { StockMachine } from '../../lab/stock/stock-machine.ts';
+import { describeError } from '../bank/failure.ts';
+import type { Failure } from '../failure.ts';
 import type { Journal } from '../journal.ts';
 
-/** The first failure ends a soak. */
-export interface StockFailure {
+export interface StockFailure extends Failure {
   /** 0: the preparation. */
   readonly round: number;
   /** What was done. */
   readonly step: string;
-  readonly problems: readonly string[];
-  readonly replay: string;
-  /** The directory with all that is known about it. */
-  readonly evidence: string;
 }
 
 const ASK_MS = 60_000;
@@ -27,8 +24,7 @@ const QUESTIONS: Readonly<Record<string, string>> = {
 
 /** What an error says, in lines. */
 export function describeFailure(error: unknown): string[] {
-  if (error instanceof TorporError)
-    return [`${error.code}: ${error.message}`, ...Object.entries(error.facts).map(([k, v]) => `${k}: ${v}`)];
+  if (error instanceof TorporError) return describeError(error);
   return (error instanceof Error ? error.message : String(error)).split('\n');
 }
 
