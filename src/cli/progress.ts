@@ -59,8 +59,11 @@ export function reportProgress(stream: ProgressStream, surroundings: Surrounding
 
 /** The progress of a command: on standard error; silent with `--json` unless somebody looks on. */
 export function commandProgress(options: { readonly json?: boolean }): OnProgress {
-  if (options.json === true && !process.stderr.isTTY) return () => {};
-  return reportProgress(process.stderr);
+  return isWatched(options) ? reportProgress(process.stderr) : () => {};
+}
+
+export function isWatched(options: { readonly json?: boolean }): boolean {
+  return options.json !== true || process.stderr.isTTY;
 }
 
 /** A serial console is a terminal too, but too slow for a line that is rewritten ten times a second. */

@@ -26,6 +26,8 @@ export class FakeDisk {
   open = 0;
   /** Called after each `write` and `sync`. */
   onChange: ((what: 'write' | 'sync') => void) | null = null;
+  /** All that was ever written, in its order. */
+  readonly written: { readonly start: number; readonly sizeBytes: number }[] = [];
   #writes = 0;
   #pending: PendingWrite[] = [];
 
@@ -84,6 +86,7 @@ export class FakeDisk {
   #put(offset: number, after: Uint8Array): void {
     this.#pending.push({ offset, before: this.bytes.slice(offset, offset + after.length), after });
     this.bytes.set(after, offset);
+    this.written.push({ start: offset, sizeBytes: after.length });
     this.onChange?.('write');
   }
 

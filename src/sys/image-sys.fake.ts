@@ -2,7 +2,7 @@ import { TorporError } from '../base/errors.ts';
 import { PAGE_BYTES } from '../base/units.ts';
 import { FakeDisk } from './block-device.fake.ts';
 import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
-import type { AloneResult, Extent, ImageSys, SnapshotDevice, SnapshotMode } from './image-sys.ts';
+import type { AloneResult, Extent, ImageSys, SnapshotDevice, SnapshotMode, WriteWatch } from './image-sys.ts';
 
 /** What stands for a jump into another system: a call that does not return. */
 export class JumpedAway extends Error {}
@@ -36,6 +36,10 @@ export class FakeImageSys implements ImageSys {
   readonly files = new Map<string, Extent[]>();
   /** What the kernel log was told. */
   readonly log: string[] = [];
+  /** A disk whose writes nobody can tell. */
+  isUnsure: (path: string) => boolean = () => false;
+  /** Called with each call, before it is carried out. */
+  onCall: (name: string) => void = () => {};
   /** Free memory, for one question after the other; the last answer stays. */
   readonly free: number[] = [2 ** 40];
   onAlone: (args: readonly string[], input: string) => AloneResult = () => ({ output: '', failure: null });
@@ -102,6 +106,21 @@ export class FakeImageSys implements ImageSys {
     if (disk === undefined) throw this.#failure('open', 'ENOENT');
     return disk.device(mode);
   }
+  watchWrites(paths: readonly string[]): WriteWatch {
+    this.#call('watch');
+    const logs = paths.map((path) => this.disks.get(path)!.written);
+    const positions = logs.map(({ length }) => length);
+    return {
+      collect: () => {},
+      take: () =>
+        logs.map((log, index) => {
+          const written = log.slice(positions[index]).toSorted((a, b) => a.start - b.start);
+          positions[index] = log.length;
+          return this.isUnsure(paths[index]!) ? null : written;
+        }),
+      close: () => this.#call('unwatch'),
+    };
+  }
   allocatePages(sizeBytes: number): Uint8Array {
     return new Uint8Array(sizeBytes);
   }
@@ -152,6 +171,7 @@ export class FakeImageSys implements ImageSys {
   }
 
   #call(name: string, isQuiet = false): void {
+    this.onCall(name);
     if (!isQuiet) this.calls.push(name);
     const errno = this.failing.get(name);
     if (errno !== undefined) throw this.#failure(name, errno);

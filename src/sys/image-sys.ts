@@ -43,6 +43,21 @@ export interface Extent {
   readonly sizeBytes: number;
 }
 
+/**
+ * What is written to some disks while it is open. It is opened, and asked with {@link take}, while no write is under
+ * way: with their filesystems frozen.
+ */
+export interface WriteWatch {
+  /** Takes in what the kernel has noted so far: its room is small. */
+  collect(): void;
+  /**
+   * What was written, zeroed or discarded since the last time, of each disk in the order of their paths, ascending;
+   * null of a disk of which that is not known for certain.
+   */
+  take(): readonly (readonly Extent[] | null)[];
+  close(): void;
+}
+
 /** How a process that was started with {@link ImageSys.runAlone} ended. */
 export interface AloneResult {
   /** What it wrote to its standard output. */
@@ -64,6 +79,8 @@ export interface ImageSys extends FreezeCalls {
    * {@link allocatePages}.
    */
   openDirect(path: string, mode: BlockDeviceMode): BlockDevice;
+  /** Throws E_SYSCALL when this kernel cannot tell. */
+  watchWrites(paths: readonly string[]): WriteWatch;
   /** Zeroed, page-aligned memory that stays for the life of the process. */
   allocatePages(sizeBytes: number): Uint8Array;
   /** What this process has read of its program and its libraries, now and later, stays in memory. */

@@ -56,15 +56,19 @@ export class PageRuns {
 
   /** The run that a page is in; null when it is in none. */
   find(page: number): PageRun | null {
+    const run = this.findFrom(page);
+    return run !== null && run.start <= page ? run : null;
+  }
+
+  /** The run that a page is in, or the first one behind it; null when there is none. */
+  findFrom(page: number): PageRun | null {
     let [low, high] = [0, this.#length];
-    while (high - low > 1) {
+    while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#starts[middle]! <= page) low = middle;
+      if (this.#starts[middle]! + Math.abs(this.#counts[middle]!) <= page) low = middle + 1;
       else high = middle;
     }
-    if (this.#length === 0) return null;
-    const run = this.at(low);
-    return page >= run.start && page < run.start + run.count ? run : null;
+    return low < this.#length ? this.at(low) : null;
   }
 
   *[Symbol.iterator](): Generator<PageRun, void, undefined> {

@@ -3,7 +3,7 @@ import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { type RestoreImagePlan, restoreImage } from './restore-image.ts';
 import { rehearseWriting } from './section-writer.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
-import { SEED_BYTES } from './staging-layout.ts';
+import { FIRST_SECTION_PAGE, SEED_BYTES } from './staging-layout.ts';
 import { saveFacts, saveStream } from './take-image.ts';
 import { checkFences, type FencedDisk, readFenceOf, type WatchedDisk } from './watched-disks.ts';
 
@@ -116,7 +116,12 @@ function store(
   const image = stage('stream', () => saveStream(snapshot, area, buffer));
   stage('complete', () => {
     const disks = plan.disks.map((disk) => ({ name: disk.name, fence: readFenceOf(sys, disk) }));
-    const facts = saveFacts(JSON.stringify({ ...plan.facts, disks, stagesMs }), area, image, buffer);
+    const facts = saveFacts(
+      JSON.stringify({ ...plan.facts, disks, stagesMs }),
+      area,
+      image.firstPage + image.dataPages,
+      buffer,
+    );
     const { id, createdMs, reference } = plan;
     const rest = { generation: 0, seed: new Uint8Array(SEED_BYTES) };
     area.writeHeader({ state: 'parked', id, createdMs, reference, sections: [image, facts], ...rest });
@@ -157,7 +162,7 @@ function openClosable(sys: ImageSys): SnapshotDevice & { release(): void } {
 
 /** Does once what will be done while everything is frozen, so that the code for it is there. */
 function rehearse(sys: ImageSys, { disks }: ParkPlan, area: StagingArea, buffer: Uint8Array): void {
-  rehearseWriting(area, buffer);
+  rehearseWriting(area, FIRST_SECTION_PAGE, buffer);
   for (const disk of disks) if (disk.kind !== 'whole') readFenceOf(sys, disk);
 }
 

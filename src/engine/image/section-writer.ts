@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { PAGE_BYTES } from '../../base/units.ts';
 import { PageRuns } from './page-runs.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
-import { encodeIndexEntry, FIRST_SECTION_PAGE, RUNS_PER_PAGE, type Section } from './staging-layout.ts';
+import { encodeIndexEntry, RUNS_PER_PAGE, type Section } from './staging-layout.ts';
 
 /** Writes pages of a section one after the other and adds up their checksum, where somebody will compare it. */
 export class SectionWriter {
@@ -64,8 +64,8 @@ export function* encodeIndex(runs: PageRuns, buffer: Uint8Array): Generator<Uint
 const MAX_RUN = 2 ** 31;
 
 /** Writes a section once before everything is frozen, so that the code for it is there. */
-export function rehearseWriting(area: StagingArea, buffer: Uint8Array): void {
-  const writer = new SectionWriter(area, FIRST_SECTION_PAGE);
+export function rehearseWriting(area: StagingArea, firstPage: number, buffer: Uint8Array): void {
+  const writer = new SectionWriter(area, firstPage);
   writer.append(buffer.subarray(0, PAGE_BYTES).fill(0));
   const runs = new PageRuns();
   runs.add(0, 1, true);

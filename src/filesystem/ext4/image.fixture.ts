@@ -33,6 +33,20 @@ export function makeExt4(
   }
 }
 
+/** What an image is when a further file has been written to it. */
+export function addFile(image: Uint8Array, name: string, content: Uint8Array): Uint8Array {
+  const root = mkdtempSync(join(tmpdir(), 'torpor-ext4-'));
+  try {
+    const path = join(root, 'image');
+    writeFileSync(path, image);
+    writeFileSync(join(root, name), content);
+    execFileSync(DEBUGFS, ['-w', '-R', `write ${name} ${name}`, path], { stdio: 'ignore', cwd: root });
+    return readFileSync(path);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+}
+
 /** Block numbers from 1 on that debugfs calls used; it has no name for block 0. */
 export function usedBlocksOf(image: Uint8Array, blocks: number): Set<number> {
   const root = mkdtempSync(join(tmpdir(), 'torpor-ext4-'));

@@ -1,5 +1,6 @@
 import { isErrorCode } from '../../base/error-codes.ts';
 import { TorporError } from '../../base/errors.ts';
+import type { OnProgress } from '../../base/progress.ts';
 import { type ParkPlan, type ParkResult, parkImage } from '../../engine/image/park-image.ts';
 import { type RestoreImagePlan, restoreImage } from '../../engine/image/restore-image.ts';
 import { StagingArea } from '../../engine/image/staging-area.ts';
@@ -8,7 +9,7 @@ import type { ImageSys } from '../../sys/image-sys.ts';
 
 /** What the process that holds the freeze is asked for on its standard input. */
 type Task =
-  | { readonly kind: 'take'; readonly plan: TakePlan }
+  | { readonly kind: 'take'; readonly plan: TakePlan; readonly isWatched?: boolean }
   | { readonly kind: 'restore'; readonly plan: RestoreImagePlan }
   | ParkTask;
 interface ParkTask {
@@ -22,21 +23,21 @@ type Answer = { readonly ok: TakeResult | ParkResult } | { readonly error: objec
 /** The command of this program that {@link askAlone} starts; not for people. */
 export const ALONE_COMMAND = 'hold-freeze';
 
-/** The other end of {@link askAlone}: carries out the task and says what came of it. Never throws. */
-export function answerAlone(image: ImageSys, input: string): string {
+/** The other end of {@link askAlone}: carries out the task and says what came of it. Never throws. Only what runs before the freeze has progress. */
+export function answerAlone(image: ImageSys, input: string, onProgress?: OnProgress): string {
   try {
     const task = JSON.parse(input) as Task;
-    return JSON.stringify({ ok: perform(image, task) } satisfies Answer);
+    return JSON.stringify({ ok: perform(image, task, onProgress) } satisfies Answer);
   } catch (error) {
     const known = error instanceof TorporError ? error : new TorporError('E_SYSCALL', String(error));
     return JSON.stringify({ error: known.toJSON() } satisfies Answer);
   }
 }
 
-function perform(image: ImageSys, task: Task): TakeResult | ParkResult {
+function perform(image: ImageSys, task: Task, onProgress?: OnProgress): TakeResult | ParkResult {
   switch (task.kind) {
     case 'take':
-      return takeImage(image, task.plan);
+      return takeImage(image, task.plan, task.isWatched === true ? onProgress : undefined);
     case 'restore':
       return restoreImage(image, task.plan);
     case 'park':

@@ -6,7 +6,7 @@ import type { OnProgress } from '../../base/progress.ts';
 import { alignUp, PAGE_BYTES, physAddr } from '../../base/units.ts';
 import { readStagedImage, readStagedIndex } from '../../engine/image/section-reader.ts';
 import type { StagingArea } from '../../engine/image/staging-area.ts';
-import type { StagingHeader } from '../../engine/image/staging-layout.ts';
+import type { Section, StagingHeader } from '../../engine/image/staging-layout.ts';
 import { diskRegion } from '../disk-region.ts';
 import { describeImage, parseImageFacts } from './image-facts.ts';
 import { stagedSource } from './staged-region.ts';
@@ -24,30 +24,27 @@ export async function drainStaging(
   onProgress?: OnProgress,
 ): Promise<Saved> {
   const image = header.sections.find(({ kind }) => kind === 'image');
-  const about = header.sections.find(({ kind }) => kind === 'facts');
-  if (image === undefined || about === undefined) {
+  const told = header.sections.find(({ kind }) => kind === 'facts');
+  if (image === undefined || told === undefined) {
     throw new TorporError('E_STAGING', 'what was staged is no whole image', {
       hint: 'take the snapshot again',
     });
   }
-  const text = new Uint8Array(alignUp(about.sizeBytes, PAGE_BYTES));
-  area.readAny(about.firstPage, text);
-  const facts = parseImageFacts(Buffer.from(text.subarray(0, about.sizeBytes)).toString('utf8'));
+  const text = new Uint8Array(alignUp(told.sizeBytes, PAGE_BYTES));
+  area.readAny(told.firstPage, text);
+  const facts = parseImageFacts(Buffer.from(text.subarray(0, told.sizeBytes)).toString('utf8'));
   const stream = readStagedImage(area, image);
   const memory = { kind: 'memory', name: 'memory', start: physAddr(0), pages: stream.runs.end } as const;
-  const disks = header.sections.filter(({ kind }) => kind === 'disk');
+  const disks = Map.groupBy(
+    header.sections.filter(({ kind }) => kind === 'disk'),
+    ({ name }) => name,
+  );
   const sources: RegionSource[] = [
-    stagedSource(area, memory, stream.runs, image.firstPage + stream.firstDataPage),
-    ...disks.map((section) =>
-      stagedSource(
-        area,
-        diskRegion(section.name, section.sizeBytes),
-        readStagedIndex(area, section),
-        section.firstPage,
-      ),
-    ),
+    stagedSource(area, memory, [{ runs: stream.runs, firstPage: image.firstPage + stream.firstDataPage }]),
+    ...[...disks.values()].map((sections) => stagedDisk(area, sections)),
   ];
-  const description = describeImage(facts, stream, disks, pausedMs);
+  const about = [...disks].map(([name, sections]) => ({ name, sizeBytes: sections[0]!.sizeBytes }));
+  const description = describeImage(facts, stream, about, pausedMs);
   const saved = await bank.save({
     description,
     sources,
@@ -55,4 +52,14 @@ export async function drainStaging(
   });
   area.discard();
   return saved;
+}
+
+/** All that was staged of one disk, in the order of its making. */
+function stagedDisk(area: StagingArea, sections: readonly Section[]): RegionSource {
+  const [first, ...later] = sections.map((section) => ({
+    runs: readStagedIndex(area, section),
+    firstPage: section.firstPage,
+  }));
+  const { name, sizeBytes } = sections[0]!;
+  return stagedSource(area, diskRegion(name, sizeBytes), [first!, ...later]);
 }

@@ -26,6 +26,12 @@ export interface ImageWish {
   readonly note: string;
 }
 
+/** The process that holds the freeze says how far it is by itself, on standard error, before it freezes anything. */
+export interface SnapshotProgress {
+  readonly onProgress?: OnProgress;
+  readonly isWatched?: boolean;
+}
+
 /** What `torpor snapshot` came to, in the one or the other of the two systems that return from it. */
 export type ImageOutcome =
   | {
@@ -53,7 +59,7 @@ export type ImageOutcome =
 export async function snapshotImage(
   session: ImageSession,
   wish: ImageWish,
-  onProgress?: OnProgress,
+  { onProgress, isWatched = false }: SnapshotProgress = {},
 ): Promise<ImageOutcome> {
   const { sys, image, own, bankPlace } = session;
   await finishStaged(session, onProgress);
@@ -75,14 +81,18 @@ export async function snapshotImage(
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
   let result: TakeResult;
   try {
-    result = withoutBank(session, () => withLargeImage(sys, () => askAlone(image, { kind: 'take', plan })));
+    result = withoutBank(session, () =>
+      withLargeImage(sys, () => askAlone(image, { kind: 'take', plan, isWatched })),
+    );
   } catch (error) {
     throw explainImageFailure(sys, error, mark);
   }
   if (result.outcome === 'restored') return welcomeBack(session, reference, facts.createdMs, parked);
   const seconds = String(Math.round(result.pausedMs / 1000));
   const resumed = { TORPOR_OS: os, TORPOR_FROM: os, TORPOR_AWAY_SECONDS: seconds };
-  const warnings = [...givenUp, ...parked, ...runHooks(sys, 'post-resume', resumed)];
+  const inPause =
+    result.notAhead === null ? [] : [`all of the disks was copied in the pause: ${result.notAhead}`];
+  const warnings = [...givenUp, ...parked, ...inPause, ...runHooks(sys, 'post-resume', resumed)];
   const saved = await withStaging(session, async (area) => {
     const header = area.readHeader();
     if (header === null || header.id !== id) throw new Error('the staged image is gone');

@@ -3,56 +3,113 @@ import { PAGE_BYTES } from '../../base/units.ts';
 import type { PageRun, PageRuns } from '../../engine/image/page-runs.ts';
 import type { StagingArea } from '../../engine/image/staging-area.ts';
 
-/** Pages of a region that are in a staging area, the first stored one at `firstPage` of it. */
+/** Some pages of a region in a staging area, the first stored one at `firstPage` of it. */
+export interface StagedLayer {
+  readonly runs: PageRuns;
+  readonly firstPage: number;
+}
+
+/** Pages one after the other that are in one place. */
+interface Piece {
+  readonly start: number;
+  readonly count: number;
+  /** Their first page of the area; null: zeros. */
+  readonly at: number | null;
+}
+
+/** A region in a staging area. Of a page that is in several layers the last one counts. */
 export function stagedSource(
   area: StagingArea,
   region: Region,
-  runs: PageRuns,
-  firstPage: number,
+  layers: readonly [StagedLayer, ...StagedLayer[]],
 ): RegionSource {
   let scratch = new Uint8Array(0);
   return {
     region,
-    used: { [Symbol.iterator]: () => usedRanges(runs) },
+    used: { [Symbol.iterator]: () => joinRanges(layers.map(({ runs }) => runs)) },
     read(start, into) {
-      const end = start + into.length / PAGE_BYTES;
-      const pieces: PageRun[] = [];
-      for (let page = start; page < end; ) {
-        const run = runs.find(page);
-        if (run === null) throw new RangeError(`page ${page} is not staged`);
-        const skip = page - run.start;
-        const count = Math.min(run.count - skip, end - page);
-        pieces.push({ start: page, count, isZero: run.isZero, firstStored: run.firstStored + skip });
-        page += count;
-      }
-      // What is stored follows each other, whatever zeros are between: one read for all.
-      const stored = pieces.filter(({ isZero }) => !isZero);
-      const count = stored.reduce((sum, piece) => sum + piece.count, 0);
-      if (scratch.length < count * PAGE_BYTES) scratch = new Uint8Array(into.length);
-      const bytes = scratch.subarray(0, count * PAGE_BYTES);
-      if (count > 0) area.readAny(firstPage + stored[0]!.firstStored, bytes);
-      let done = 0;
-      for (const piece of pieces) {
-        const [at, length] = [(piece.start - start) * PAGE_BYTES, piece.count * PAGE_BYTES];
-        if (piece.isZero) into.fill(0, at, at + length);
-        else {
-          into.set(bytes.subarray(done, done + length), at);
-          done += length;
+      if (scratch.length < into.length) scratch = new Uint8Array(into.length);
+      const pieces = [...findPieces(layers, start, start + into.length / PAGE_BYTES)];
+      // What is stored mostly follows each other, whatever zeros are between: one read for all.
+      for (const { at, count, pieces: parts } of joinReads(pieces)) {
+        area.readAny(at, scratch.subarray(0, count * PAGE_BYTES));
+        for (const piece of parts) {
+          const from = (piece.at! - at) * PAGE_BYTES;
+          into.set(
+            scratch.subarray(from, from + piece.count * PAGE_BYTES),
+            (piece.start - start) * PAGE_BYTES,
+          );
         }
+      }
+      for (const piece of pieces) {
+        if (piece.at !== null) continue;
+        into.fill(0, (piece.start - start) * PAGE_BYTES, (piece.start - start + piece.count) * PAGE_BYTES);
       }
     },
   };
 }
 
-/** Runs without regard to what is zero: neighbours are one range. */
-function* usedRanges(runs: PageRuns): Generator<PageRange, void, undefined> {
-  let pending: PageRange | null = null;
-  for (const { start, count } of runs) {
-    if (pending !== null && pending.end === start) pending = { start: pending.start, end: start + count };
-    else {
-      if (pending !== null) yield pending;
-      pending = { start, end: start + count };
+/** Where the pages [start, end) are. Throws RangeError when one of them is nowhere. */
+function* findPieces(
+  layers: readonly StagedLayer[],
+  start: number,
+  end: number,
+): Generator<Piece, void, undefined> {
+  for (let page = start, next: number; page < end; page = next) {
+    next = end;
+    let found: Piece | null = null;
+    for (const { runs, firstPage } of layers.toReversed()) {
+      const run = runs.findFrom(page);
+      if (run === null) continue;
+      if (run.start > page) {
+        // A layer above the one that has this page has the page where that run begins.
+        next = Math.min(next, run.start);
+        continue;
+      }
+      next = Math.min(next, run.start + run.count);
+      found = pieceOf(run, page, next - page, firstPage);
+      break;
     }
+    if (found === null) throw new RangeError(`page ${page} is not staged`);
+    yield found;
+  }
+}
+
+function pieceOf(run: PageRun, start: number, count: number, firstPage: number): Piece {
+  return { start, count, at: run.isZero ? null : firstPage + run.firstStored + start - run.start };
+}
+
+/** Stored pieces that follow each other in the area. */
+function joinReads(pieces: readonly Piece[]): { at: number; count: number; pieces: Piece[] }[] {
+  const reads: { at: number; count: number; pieces: Piece[] }[] = [];
+  for (const piece of pieces) {
+    if (piece.at === null) continue;
+    const last = reads.at(-1);
+    if (last !== undefined && last.at + last.count === piece.at) {
+      last.pieces.push(piece);
+      last.count += piece.count;
+    } else reads.push({ at: piece.at, count: piece.count, pieces: [piece] });
+  }
+  return reads;
+}
+
+/** The pages that are in any of them, without regard to what is zero: ascending and apart from each other. */
+function* joinRanges(all: readonly PageRuns[]): Generator<PageRange, void, undefined> {
+  const walks = all.map((runs) => ({ runs, index: 0 }));
+  let pending: PageRange | null = null;
+  for (;;) {
+    const [first] = walks
+      .filter(({ runs, index }) => index < runs.length)
+      .toSorted((a, b) => a.runs.at(a.index).start - b.runs.at(b.index).start);
+    if (first === undefined) break;
+    const { start, count } = first.runs.at(first.index);
+    first.index += 1;
+    if (pending !== null && start <= pending.end) {
+      pending = { start: pending.start, end: Math.max(pending.end, start + count) };
+      continue;
+    }
+    if (pending !== null) yield pending;
+    pending = { start, end: start + count };
   }
   if (pending !== null) yield pending;
 }

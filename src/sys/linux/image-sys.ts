@@ -10,6 +10,7 @@ import { failure, withFile } from './file-call.ts';
 import { freezeCalls } from './freeze.ts';
 import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
+import { watchWrites } from './write-watch.ts';
 
 // include/uapi/linux/fs.h, include/uapi/linux/fiemap.h (6.12)
 const FS_IOC_FIEMAP = 0xc020_660b;
@@ -50,6 +51,7 @@ export function openLinuxImage(): ImageSys {
   return {
     openSnapshotDevice,
     openDirect: openDirectDevice,
+    watchWrites,
     allocatePages: (sizeBytes) => allocate(sizeBytes).bytes,
     lockMemory,
     ...freezeCalls,
