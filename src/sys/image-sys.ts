@@ -18,7 +18,7 @@ export interface SnapshotDevice {
   createImage(): 'taken' | 'restored';
   /** Bytes of the whole stream of a taken image. */
   imageBytes(): number;
-  /** Reads on in the stream; fills `into` (whole pages) unless it ends. Returns the bytes read. */
+  /** Reads on in the stream; fills `into` (whole pages of {@link ImageSys.allocatePages}) unless it ends. Returns the bytes read. */
   read(into: Uint8Array): number;
   /** Writes on in the stream, whole pages. The kernel checks the header when its second page comes. */
   write(bytes: Uint8Array): void;

@@ -4,6 +4,7 @@ import { lastErrno } from '../native.ts';
 /** x86-64 system call numbers (arch/x86/entry/syscalls/syscall_64.tbl). */
 export const SYSTEM_CALL = {
   ioctl: 16,
+  readv: 19,
   writev: 20,
   flock: 73,
   syslog: 103,

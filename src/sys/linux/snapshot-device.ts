@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, readvSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice, SnapshotMode } from '../image-sys.ts';
@@ -32,6 +32,21 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
   const ioctl = ([call, request]: readonly [string, number], argument: bigint | number = 0): void => {
     if (syscall(SYSTEM_CALL.ioctl, fd, request, argument, 0, 0, 0) < 0) throw failure(call, lastErrno());
   };
+  /** Moves pages from there on, at most {@link MAX_PIECES}, each a piece of its own. Returns the bytes moved. */
+  const transfer = (call: 'readv' | 'writev', bytes: Uint8Array, from: number): number => {
+    const count = Math.min(MAX_PIECES, (bytes.length - from) / PAGE_BYTES);
+    const address = addressOf(bytes) + BigInt(from);
+    // Mostly the same buffer comes again and again.
+    if (pieces[0] !== address) {
+      for (let piece = 0; piece < MAX_PIECES; piece += 1) {
+        pieces[2 * piece] = address + BigInt(piece * PAGE_BYTES);
+        pieces[2 * piece + 1] = BigInt(PAGE_BYTES);
+      }
+    }
+    const moved = syscall(SYSTEM_CALL[call], fd, vector.address, count, 0, 0, 0);
+    if (moved < 0) throw failure(call, lastErrno());
+    return moved;
+  };
   let isOpen = true;
   return {
     freeze: () => ioctl(IOCTL.freeze),
@@ -45,13 +60,13 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
       return Number(view.getBigUint64(0, true));
     },
     read(into) {
-      let done = 0;
-      while (done < into.length) {
-        const count = attempt('read', () => readvSync(fd, splitPages(into.subarray(done))));
-        if (count === 0) break;
-        done += count;
+      // One page is all that the kernel gives at a time (snapshot_read()), but it does so for each piece of a readv(2).
+      for (let done = 0; done < into.length; ) {
+        const read = transfer('readv', into, done);
+        if (read === 0) return done;
+        done += read;
       }
-      return done;
+      return into.length;
     },
     write(bytes) {
       // One page at a time is all that the kernel takes of a larger write (snapshot_write()).
@@ -63,18 +78,12 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
     },
     writeData(bytes) {
       for (let done = 0; done < bytes.length; ) {
-        const count = Math.min(MAX_PIECES, (bytes.length - done) / PAGE_BYTES);
-        const address = addressOf(bytes) + BigInt(done);
-        for (let piece = 0; piece < count; piece += 1) {
-          pieces[2 * piece] = address + BigInt(piece * PAGE_BYTES);
-          pieces[2 * piece + 1] = BigInt(PAGE_BYTES);
-        }
-        const written = syscall(SYSTEM_CALL.writev, fd, vector.address, count, 0, 0, 0);
-        if (written < 0) throw failure('writev', lastErrno());
+        const written = transfer('writev', bytes, done);
         // SAFETY: the kernel stops at the page that it refuses (do_loop_readv_writev() of fs/read_write.c), and must
         // not be given another one: the failure may have freed what the next page would be put into. Hence not Node's
         // writev, which would go on by itself. Behind the list only memory can be missing (get_buffer()).
-        if (written !== count * PAGE_BYTES) throw failure('writev', 'ENOMEM');
+        if (written !== Math.min(MAX_PIECES * PAGE_BYTES, bytes.length - done))
+          throw failure('writev', 'ENOMEM');
         done += written;
       }
     },
@@ -86,14 +95,6 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
       isOpen = false;
     },
   };
-}
-
-/** One page is all that the kernel gives at a time (snapshot_read()), but it does so for each piece of a readv(2). */
-function splitPages(bytes: Uint8Array): Uint8Array[] {
-  const pages = Math.min(MAX_PIECES, Math.ceil(bytes.length / PAGE_BYTES));
-  return Array.from({ length: pages }, (_, page) =>
-    bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES),
-  );
 }
 
 function attempt<T>(call: string, action: () => T): T {
