@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import { PAGE_BYTES } from '../base/units.ts';
+import { sha256 } from '../sys/sha256.ts';
 import type { Storage } from '../sys/storage.ts';
 import { blobPath } from './blobs.ts';
 import { PACK_PAGES } from './description.ts';
@@ -32,11 +32,11 @@ export function openPack(storage: Storage, seal: Seal, digest: string): FramedRe
 /** Digests of pages in a pack and in the page index; salted with a secret of an encrypted bank. */
 export function pageDigester(seal: Seal): (page: Uint8Array) => Buffer {
   const salt = seal.digestSalt;
-  if (salt === null) return (page) => hash('sha256', page, 'buffer');
+  if (salt === null) return sha256;
   const salted = Buffer.alloc(salt.length + PAGE_BYTES);
   salted.set(salt);
   return (page) => {
     salted.set(page, salt.length);
-    return hash('sha256', salted, 'buffer');
+    return sha256(salted);
   };
 }

@@ -19,6 +19,22 @@ export const syscall: (
   'int64_t syscall(int64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)',
 );
 
+/**
+ * `unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md)` (OpenSSL's <openssl/sha.h>), which Node
+ * exports to addons with the rest of its OpenSSL. Null in a Node that does not.
+ */
+export const opensslSha256 = loadOptional<(bytes: Uint8Array, sizeBytes: number, digest: Uint8Array) => void>(
+  'void *SHA256(const void *, size_t, void *)',
+);
+
+function loadOptional<T>(prototype: string): T | null {
+  try {
+    return koffi.load(null).func(prototype) as unknown as T;
+  } catch {
+    return null;
+  }
+}
+
 const mmapCall = libc.func('void *mmap(void *, uint64_t, int, int, int, int64_t)');
 const munmapCall = libc.func('int munmap(void *, uint64_t)');
 
