@@ -4,11 +4,11 @@ import test from 'node:test';
 import { asyncFailure, failure } from '../base/errors.fixture.ts';
 import { PAGE_BYTES } from '../base/units.ts';
 import { FakeStorage } from '../sys/storage.fake.ts';
+import { xxh64 } from '../sys/xxh64.ts';
 import { FakeRegion, facts, memoryRegion } from './bank.fixture.ts';
 import { Bank, KEY_FILE } from './bank.ts';
 import { createBankKey, unwrapBankKey, wrapBankKey } from './bank-key.ts';
 import { exportSnapshot, planExport } from './export.ts';
-import { fingerprint } from './fingerprint.ts';
 import { pruneBank } from './prune.ts';
 import type { RegionSource } from './region.ts';
 import { planRemoval, removeSnapshots } from './remove.ts';
@@ -54,7 +54,7 @@ function traces(numbers: readonly number[]): Buffer[] {
     ...pages.map((page) => Buffer.from(hash('sha256', page))),
     ...pages.map((page) => Buffer.from(hash('sha256', page, 'base64'))),
     ...pages.map((page) => {
-      print.writeBigUInt64LE(fingerprint(page));
+      print.writeBigUInt64LE(xxh64(page));
       return Buffer.from(print);
     }),
   ];

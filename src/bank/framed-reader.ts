@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Storage } from '../sys/storage.ts';
-import { fingerprint } from './fingerprint.ts';
+import { xxh64 } from '../sys/xxh64.ts';
 import {
   FOOTER,
   FRAME,
@@ -76,7 +76,7 @@ export class FramedReader {
   readStored(number: number): Uint8Array {
     const { offset, storedBytes, checksum } = this.frame(number);
     const stored = this.#readStored(offset, storedBytes);
-    if (fingerprint(stored) !== checksum) throw new RangeError(`frame ${number} has changed`);
+    if (xxh64(stored) !== checksum) throw new RangeError(`frame ${number} has changed`);
     return stored;
   }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Storage } from '../sys/storage.ts';
+import { xxh64 } from '../sys/xxh64.ts';
 import { BlobWriter, type StoredBlob } from './blobs.ts';
-import { fingerprint } from './fingerprint.ts';
 import {
   FOOTER,
   FRAME,
@@ -65,7 +65,7 @@ export class FramedWriter {
       items: frame.items,
       storedBytes: stored.length,
       rawBytes: frame.rawBytes,
-      checksum: fingerprint(stored),
+      checksum: xxh64(stored),
     });
     this.#table.push(entry);
     this.#items += frame.items;

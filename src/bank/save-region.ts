@@ -1,6 +1,6 @@
 import { TorporError } from '../base/errors.ts';
 import { PAGE_BYTES } from '../base/units.ts';
-import { fingerprint, isZeroPage } from './fingerprint.ts';
+import { xxh64 } from '../sys/xxh64.ts';
 import type { FramedBlob } from './framed-writer.ts';
 import { pageDigester } from './pack-reader.ts';
 import { openPageMap } from './page-map-reader.ts';
@@ -9,6 +9,7 @@ import { PAGE_STATE } from './page-run.ts';
 import { FingerprintWriter, fingerprintPath, newSeed, ParentPages } from './parent-pages.ts';
 import { type RegionSource, regionKey } from './region.ts';
 import type { SaveContext } from './save.ts';
+import { isZeroPage } from './zero-page.ts';
 
 /** Pages that are read at a time: 1 MiB; a divisor of the pages of a frame of fingerprints. */
 const CHUNK_PAGES = 256;
@@ -108,7 +109,7 @@ export class RegionSaver {
     for (let index = 0; index < count; index += 1) {
       const isZero = isZeroPage(this.#buffer, index * PAGE_BYTES);
       this.#zero[index] = isZero ? 1 : 0;
-      if (!isZero) this.#chunkPrints[index] = fingerprint(this.#views[index]!, this.#seed);
+      if (!isZero) this.#chunkPrints[index] = xxh64(this.#views[index]!, this.#seed);
     }
   }
 

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Storage } from '../sys/storage.ts';
+import { xxh64 } from '../sys/xxh64.ts';
 import { PACK_PAGES } from './description.ts';
-import { fingerprint } from './fingerprint.ts';
 import {
   BLOCK_BYTES,
   BLOCK_CHECKSUM_OFFSET,
@@ -152,7 +152,7 @@ export class SegmentReader {
 
 function checkBlock(bytes: Buffer, start: number): void {
   const sum = bytes.readBigUInt64LE(start + BLOCK_CHECKSUM_OFFSET);
-  if (fingerprint(bytes.subarray(start, start + BLOCK_CHECKSUM_OFFSET)) !== sum) {
+  if (xxh64(bytes.subarray(start, start + BLOCK_CHECKSUM_OFFSET)) !== sum) {
     throw new RangeError('a block has changed');
   }
 }

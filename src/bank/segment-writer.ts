@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Storage, StorageFile } from '../sys/storage.ts';
+import { xxh64 } from '../sys/xxh64.ts';
 import { TMP } from './blobs.ts';
-import { fingerprint } from './fingerprint.ts';
 import {
   BLOCK_BYTES,
   BLOCK_CHECKSUM_OFFSET,
@@ -79,7 +79,7 @@ export class SegmentWriter {
     const start = this.#blocks * BLOCK_BYTES;
     const used = this.#inBlock * ENTRY_BYTES;
     this.#buffer.fill(0, start + used, start + BLOCK_BYTES);
-    const sum = fingerprint(this.#buffer.subarray(start, start + BLOCK_CHECKSUM_OFFSET));
+    const sum = xxh64(this.#buffer.subarray(start, start + BLOCK_CHECKSUM_OFFSET));
     this.#buffer.writeBigUInt64LE(sum, start + BLOCK_CHECKSUM_OFFSET);
     this.#blocks += 1;
     this.#inBlock = 0;

@@ -23,13 +23,26 @@ export const syscall: (
  * `unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md)` (OpenSSL's <openssl/sha.h>), which Node
  * exports to addons with the rest of its OpenSSL. Null in a Node that does not.
  */
-export const opensslSha256 = loadOptional<(bytes: Uint8Array, sizeBytes: number, digest: Uint8Array) => void>(
-  'void *SHA256(const void *, size_t, void *)',
-);
+export const opensslSha256: ((bytes: Uint8Array, sizeBytes: number, digest: Uint8Array) => void) | null =
+  ifExported((node) => node.func('void *SHA256(const void *, size_t, void *)'));
 
-function loadOptional<T>(prototype: string): T | null {
+/** XXH64 of the zstd in Node (lib/common/xxhash.h, 1.5). Null in a Node that does not export it. */
+export const zstdXxh64: {
+  readonly whole: (bytes: Uint8Array, sizeBytes: number, seed: bigint) => bigint | number;
+  readonly reset: (state: Uint8Array, seed: bigint) => number;
+  readonly update: (state: Uint8Array, bytes: Uint8Array, sizeBytes: number) => number;
+  readonly digest: (state: Uint8Array) => bigint | number;
+} | null = ifExported((node) => ({
+  whole: node.func('uint64_t ZSTD_XXH64(const void *, size_t, uint64_t)'),
+  reset: node.func('int ZSTD_XXH64_reset(void *, uint64_t)'),
+  update: node.func('int ZSTD_XXH64_update(void *, const void *, size_t)'),
+  digest: node.func('uint64_t ZSTD_XXH64_digest(const void *)'),
+}));
+
+/** What this program itself exports. */
+function ifExported<T>(load: (node: ReturnType<typeof koffi.load>) => T): T | null {
   try {
-    return koffi.load(null).func(prototype) as unknown as T;
+    return load(koffi.load(null));
   } catch {
     return null;
   }

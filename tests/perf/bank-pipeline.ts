@@ -17,15 +17,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Bank } from '../../src/bank/bank.ts';
 import type { SnapshotFacts } from '../../src/bank/description.ts';
-import { fingerprint, isZeroPage } from '../../src/bank/fingerprint.ts';
 import { pageDigester } from '../../src/bank/pack-reader.ts';
 import type { Region, RegionSource, RegionTarget } from '../../src/bank/region.ts';
 import { openSeal } from '../../src/bank/seal.ts';
 import { verifySnapshot } from '../../src/bank/verify.ts';
+import { isZeroPage } from '../../src/bank/zero-page.ts';
 import { compressFrame, expandFrame } from '../../src/bank/zstd.ts';
 import { TorporError } from '../../src/base/errors.ts';
 import { MIB, PAGE_BYTES, physAddr } from '../../src/base/units.ts';
 import { openStorage } from '../../src/sys/linux/storage.ts';
+import { xxh64 } from '../../src/sys/xxh64.ts';
 
 const IMAGE_BYTES = 512 * MIB;
 const CHUNK_BYTES = MIB;
@@ -146,7 +147,7 @@ async function measureStages(image: Buffer): Promise<Record<string, Rate>> {
     scan: await best(image.length, () => {
       for (let at = 0; at < image.length; at += PAGE_BYTES) isZeroPage(image, at);
     }),
-    fingerprint: await best(content.length, () => eachPage(content, fingerprint)),
+    fingerprint: await best(content.length, () => eachPage(content, xxh64)),
     digest: await best(content.length, () => eachPage(content, digest)),
     compress: await best(content.length, async () => {
       for (const frame of frames) await compressFrame(frame);

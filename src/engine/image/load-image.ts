@@ -1,6 +1,6 @@
-import { crc32 } from 'node:zlib';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice } from '../../sys/image-sys.ts';
+import { startXxh64 } from '../../sys/xxh64.ts';
 import { type ImageStream, planStreamHead, readFirstDataPage } from './image-stream.ts';
 import type { Dialect } from './pfn-list.ts';
 import { checkSection, readStagedImage, visitSection } from './section-reader.ts';
@@ -19,15 +19,15 @@ export function loadImage(
   dialect: Dialect | null,
 ): void {
   const stream = dialect === 'plain' ? readStagedImage(area, image) : null;
-  const crc =
+  const checksum =
     stream === null || stream.runs.zeros === 0
       ? writeWhole(snapshot, area, image, buffer)
       : writePlain(snapshot, area, image, buffer, stream);
-  checkSection(area, image, crc);
+  checkSection(area, image, checksum);
 }
 
 /** As it lies there. Returns the checksum of the section. */
-function writeWhole(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): number {
+function writeWhole(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): bigint {
   const firstDataPage = readFirstDataPage((page, into) => area.readAny(image.firstPage + page, into));
   return visitSection(area, image, buffer, (bytes, page) => writeFrom(snapshot, bytes, page, firstDataPage));
 }
@@ -39,8 +39,10 @@ function writePlain(
   image: Section,
   buffer: Uint8Array,
   { kernel, runs, firstDataPage }: ImageStream,
-): number {
-  let crc = visitSection(area, { ...image, dataPages: firstDataPage, indexPages: 0 }, buffer);
+): bigint {
+  const checksum = startXxh64();
+  const listed = { ...image, dataPages: firstDataPage, indexPages: 0 };
+  visitSection(area, listed, buffer, () => {}, checksum);
   const head = planStreamHead(kernel, runs, 'plain');
   snapshot.write(head.header);
   for (const page of head.list()) snapshot.write(page);
@@ -50,7 +52,7 @@ function writePlain(
   const refill = (): void => {
     const bytes = stored.subarray(0, Math.min(CHUNK_PAGES / 2, runs.stored - read) * PAGE_BYTES);
     area.read(image.firstPage + firstDataPage + read, bytes);
-    crc = crc32(bytes, crc);
+    checksum.update(bytes);
     read += bytes.length / PAGE_BYTES;
     used = 0;
   };
@@ -74,7 +76,7 @@ function writePlain(
     }
   }
   flush();
-  return crc;
+  return checksum.digest();
 }
 
 /**

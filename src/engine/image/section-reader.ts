@@ -1,32 +1,32 @@
-import { crc32 } from 'node:zlib';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
+import { startXxh64 } from '../../sys/xxh64.ts';
 import { type ImageStream, readImageStream } from './image-stream.ts';
 import { PageRuns } from './page-runs.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import { decodeIndexPage, type Section } from './staging-layout.ts';
 
-/** Calls `action` with all of a section, chunk by chunk, in the buffer given; returns the checksum. */
+/** Calls `action` with all of a section, chunk by chunk, in the buffer given; returns the checksum of all so far. */
 export function visitSection(
   area: StagingArea,
   section: Section,
   buffer: Uint8Array,
   action: (bytes: Uint8Array, page: number) => void = () => {},
-): number {
-  let crc = 0;
+  checksum = startXxh64(),
+): bigint {
   const pages = section.dataPages + section.indexPages;
   for (let page = 0; page < pages; page += CHUNK_PAGES) {
     const bytes = buffer.subarray(0, Math.min(CHUNK_BYTES, (pages - page) * PAGE_BYTES));
     area.read(section.firstPage + page, bytes);
-    crc = crc32(bytes, crc);
+    checksum.update(bytes);
     action(bytes, page);
   }
-  return crc;
+  return checksum.digest();
 }
 
 /** Throws E_STAGING when a section is not what was written. */
-export function checkSection(area: StagingArea, section: Section, crc: number): void {
-  if (crc === section.crc) return;
+export function checkSection(area: StagingArea, section: Section, checksum: bigint): void {
+  if (checksum === section.checksum) return;
   throw new TorporError('E_STAGING', `what was staged on ${area.place.device} has changed`, {
     facts: { device: area.place.device, section: section.name || section.kind },
     hint: 'the disk does not keep what is written to it, or somebody else writes to it: test it, and repeat the command',

@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib';
 import { PAGE_BYTES } from '../../base/units.ts';
+import { startXxh64, type Xxh64 } from '../../sys/xxh64.ts';
 import { PageRuns } from './page-runs.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import { encodeIndexEntry, RUNS_PER_PAGE, type Section } from './staging-layout.ts';
@@ -8,13 +8,13 @@ import { encodeIndexEntry, RUNS_PER_PAGE, type Section } from './staging-layout.
 export class SectionWriter {
   readonly firstPage: number;
   readonly #area: StagingArea;
-  readonly #isChecked: boolean;
+  /** Null: nobody will compare it. */
+  readonly #checksum: Xxh64 | null;
   #dataPages = 0;
-  #crc = 0;
 
   constructor(area: StagingArea, firstPage: number, { isChecked = true } = {}) {
     this.#area = area;
-    this.#isChecked = isChecked;
+    this.#checksum = isChecked ? startXxh64() : null;
     this.firstPage = firstPage;
   }
 
@@ -25,7 +25,7 @@ export class SectionWriter {
   /** Whole pages, page-aligned memory. */
   append(bytes: Uint8Array): void {
     this.#area.write(this.nextPage, bytes);
-    if (this.#isChecked) this.#crc = crc32(bytes, this.#crc);
+    this.#checksum?.update(bytes);
     this.#dataPages += bytes.length / PAGE_BYTES;
   }
 
@@ -38,7 +38,8 @@ export class SectionWriter {
     const dataPages = this.#dataPages;
     if (runs !== null) for (const bytes of encodeIndex(runs, buffer)) this.append(bytes);
     const indexPages = this.#dataPages - dataPages;
-    return { ...about, firstPage: this.firstPage, dataPages, indexPages, crc: this.#crc };
+    const checksum = this.#checksum?.digest() ?? 0n;
+    return { ...about, firstPage: this.firstPage, dataPages, indexPages, checksum };
   }
 }
 

@@ -21,7 +21,7 @@ const HEADER: StagingHeader = {
   seed: new Uint8Array(SEED_BYTES).fill(9),
   pages: 5000,
   sections: [
-    { kind: 'image', name: '', sizeBytes: 4096, firstPage: 16, dataPages: 100, indexPages: 0, crc: 1 },
+    { kind: 'image', name: '', sizeBytes: 4096, firstPage: 16, dataPages: 100, indexPages: 0, checksum: 1n },
     {
       kind: 'disk',
       name: 'partuuid:1-2',
@@ -29,9 +29,9 @@ const HEADER: StagingHeader = {
       firstPage: 116,
       dataPages: 7,
       indexPages: 1,
-      crc: 2,
+      checksum: 2n ** 64n - 1n,
     },
-    { kind: 'facts', name: '', sizeBytes: 10, firstPage: 124, dataPages: 1, indexPages: 0, crc: 3 },
+    { kind: 'facts', name: '', sizeBytes: 10, firstPage: 124, dataPages: 1, indexPages: 0, checksum: 3n },
   ],
   extents: [
     { start: 1 << 20, sizeBytes: 1 << 20 },

@@ -5,7 +5,7 @@ import type { Extent } from '../../sys/image-sys.ts';
 
 /** `TRPRSTG1` */
 const MAGIC = 0x3147_5453_5250_5254n;
-const VERSION = 1;
+const VERSION = 2;
 /** The header, then the table of extents, then sections. */
 export const EXTENT_PAGES = 15;
 export const FIRST_SECTION_PAGE = 1 + EXTENT_PAGES;
@@ -29,12 +29,12 @@ const HEADER = defineStruct('staging header', PAGE_BYTES, {
 });
 const SECTION = defineStruct('staging section', 112, {
   kind: u32(0),
-  crc: u32(4),
   firstPage: u64(8),
   dataPages: u64(16),
   indexPages: u64(24),
   sizeBytes: u64(32),
   name: text(40, 64),
+  checksum: u64(104),
 });
 const SECTIONS_OFFSET = 512;
 export const MAX_SECTIONS = Math.floor((PAGE_BYTES - SECTIONS_OFFSET) / SECTION.sizeBytes);
@@ -62,8 +62,8 @@ export interface Section {
   readonly dataPages: number;
   /** Behind the data: which pages they are. An image has its list within the data. */
   readonly indexPages: number;
-  /** CRC32 of data and index. */
-  readonly crc: number;
+  /** XXH64 of data and index. */
+  readonly checksum: bigint;
 }
 
 export interface StagingHeader {
@@ -107,7 +107,7 @@ export function encodeStagingHeader(header: StagingHeader): Uint8Array {
   for (const [index, section] of header.sections.entries()) {
     const values = {
       kind: KINDS.indexOf(section.kind) + 1,
-      crc: section.crc,
+      checksum: section.checksum,
       firstPage: BigInt(section.firstPage),
       dataPages: BigInt(section.dataPages),
       indexPages: BigInt(section.indexPages),
@@ -147,8 +147,8 @@ export function decodeStagingHeader(pages: Uint8Array): StagingHeader | null {
     ];
     if (kind === undefined || firstPage < FIRST_SECTION_PAGE) throw new RangeError('a section is absurd');
     if (firstPage + dataPages + indexPages > areaPages) throw new RangeError('a section leaves the area');
-    const { name, crc } = values;
-    return { kind, name, crc, firstPage, dataPages, indexPages, sizeBytes: asCount(values.sizeBytes) };
+    const { name, checksum } = values;
+    return { kind, name, checksum, firstPage, dataPages, indexPages, sizeBytes: asCount(values.sizeBytes) };
   });
   const extents = Array.from({ length: head.extents }, (_, index): Extent => {
     const { start, sizeBytes } = EXTENT.decode(table, index * EXTENT.sizeBytes);

@@ -178,7 +178,11 @@ export class ImageMachine implements EngineMachine {
     const area = new StagingArea(this.#image, { device: BANK_DISK, extents: EXTENTS });
     const last = this.#image.calls.filter((call) => / \/$/.test(call)).at(-1) ?? 'none';
     const held = this.#sys.readTextFile('/sys/fs/cgroup/user.slice/cgroup.freeze')?.trim();
-    return JSON.stringify({ staged: area.readHeader(), isFrozen: last.startsWith('freeze'), held });
+    return JSON.stringify({
+      staged: area.readHeader()?.id ?? null,
+      isFrozen: last.startsWith('freeze'),
+      held,
+    });
   }
 
   #disk(os: OsName) {

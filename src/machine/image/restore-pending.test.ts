@@ -33,7 +33,7 @@ function machine(state: 'taken' | 'pending' | 'begun', files: Record<string, str
   const buffer = image.allocatePages(CHUNK_BYTES);
   const sections = header.sections.map((section) => ({
     ...section,
-    crc: visitSection(area, section, buffer),
+    checksum: visitSection(area, section, buffer),
   }));
   area.writeHeader({ ...header, state, sections, generation: 2 });
   disk.bytes.fill(9);

@@ -65,7 +65,7 @@ export async function stageSnapshot(
         firstPage: next,
         dataPages,
         indexPages: 0,
-        crc: 0,
+        checksum: 0n,
       });
       next += dataPages;
     } else {
@@ -84,14 +84,14 @@ export async function stageSnapshot(
         firstPage: next,
         dataPages: runs.stored,
         indexPages,
-        crc: 0,
+        checksum: 0n,
       });
       next += runs.stored + indexPages;
     }
   }
   await bank.place(snapshot, targets, onProgress);
   area.sync();
-  const whole = sections.map((section) => ({ ...section, crc: visitSection(area, section, buffer) }));
+  const whole = sections.map((section) => ({ ...section, checksum: visitSection(area, section, buffer) }));
   const generation = bank.nextGeneration(snapshot);
   const { reference } = snapshot;
   area.writeHeader({

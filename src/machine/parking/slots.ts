@@ -1,10 +1,10 @@
-import { crc32 } from 'node:zlib';
 import { TorporError } from '../../base/errors.ts';
 import { alignUp, MIB, PAGE_BYTES } from '../../base/units.ts';
 import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
 import { StagingArea } from '../../engine/image/staging-area.ts';
 import type { Section, StagingHeader } from '../../engine/image/staging-layout.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
+import { xxh64 } from '../../sys/xxh64.ts';
 import { type ParkedFacts, parseParkedFacts } from './parked-facts.ts';
 
 /** An OS whose whole memory is in a slot. */
@@ -56,7 +56,7 @@ function decodeParked(staging: StagingArea, slot: number, header: StagingHeader)
   if (!isSound) throw new RangeError('its description is absurd');
   const text = new Uint8Array(alignUp(about.sizeBytes, PAGE_BYTES));
   staging.readAny(about.firstPage, text);
-  if (crc32(text) !== about.crc) throw new RangeError('its description has changed');
+  if (xxh64(text) !== about.checksum) throw new RangeError('its description has changed');
   const facts = parseParkedFacts(Buffer.from(text.subarray(0, about.sizeBytes)).toString('utf8'));
   const { id, createdMs, reference } = header;
   if (facts.os !== reference) throw new RangeError('its description is of another OS');

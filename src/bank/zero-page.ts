@@ -1,13 +1,4 @@
-import xxhash from 'xxhash-wasm';
 import { PAGE_BYTES } from '../base/units.ts';
-
-/** WebAssembly is compiled once, when this module is loaded. */
-const { h64Raw } = await xxhash();
-
-/** XXH64 with a seed (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md), as an unsigned 64-bit integer. */
-export function fingerprint(bytes: Uint8Array, seed = 0n): bigint {
-  return h64Raw(bytes, seed);
-}
 
 const ZEROS = Buffer.alloc(PAGE_BYTES);
 
