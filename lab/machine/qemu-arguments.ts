@@ -60,7 +60,7 @@ export function planAccelerator(accel: MachineSpec['accel']): string[][] {
         ['-cpu', 'host'],
       ]
     : [
-        ['-accel', 'tcg,thread=single,tb-size=128'],
+        ['-accel', 'tcg,thread=single'],
         ['-cpu', 'max,-cx16,-erms'],
       ];
 }

@@ -30,6 +30,7 @@ const START_MS = 30 * 60_000;
 /** On a busy host a script takes minutes, and is no worse for it. */
 const EXEC_MS = 30 * 60_000;
 const CONSOLE_TAIL = 6000;
+const TRANSLATED_MIB = 128;
 
 /** What a script came to. */
 export interface ScriptResult {
@@ -298,7 +299,7 @@ export class StockMachine implements SurvivalMachine {
     ];
     return [
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-      ...planAccelerator('tcg').flat().map(withoutMonitor),
+      ...planAccelerator('tcg').flat().map(forStockKernel),
       ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
       ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
@@ -338,9 +339,13 @@ export class StockMachine implements SurvivalMachine {
   }
 }
 
-/** With MONITOR a stock kernel waits in mwait, in which the emulator turns round and round; in hlt it sleeps. */
-function withoutMonitor(argument: string): string {
-  return argument.startsWith('max,') ? `${argument},-monitor` : argument;
+/**
+ * With MONITOR a stock kernel waits in mwait, in which the emulator turns round and round; in hlt it sleeps. And
+ * a small buffer of translated code is emptied often (docs/decisions/0016-copying-by-words.md).
+ */
+function forStockKernel(argument: string): string {
+  if (argument.startsWith('max,')) return `${argument},-monitor`;
+  return argument.startsWith('tcg,') ? `${argument},tb-size=${TRANSLATED_MIB}` : argument;
 }
 
 async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {
