@@ -38,6 +38,8 @@ export class FakeImageSys implements ImageSys {
   readonly log: string[] = [];
   /** A disk whose writes nobody can tell. */
   isUnsure: (path: string) => boolean = () => false;
+  /** Nobody waits for the process that runs alone. */
+  hasParentEnded = false;
   /** Called with each call, before it is carried out. */
   onCall: (name: string) => void = () => {};
   /** Free memory, for one question after the other; the last answer stays. */
@@ -140,6 +142,9 @@ export class FakeImageSys implements ImageSys {
   freeBytes(): number {
     return this.free.length > 1 ? this.free.shift()! : this.free[0]!;
   }
+  isAbandoned(): boolean {
+    return this.hasParentEnded;
+  }
   logLine(text: string): void {
     this.log.push(text);
   }
@@ -178,8 +183,9 @@ export class FakeImageSys implements ImageSys {
   }
 
   #failure(name: string, errno: string): TorporError {
-    const call = KERNEL_NAMES[name] ?? name;
-    const facts = { call, path: '/dev/snapshot', errno };
+    const [verb, place] = name.split(' ');
+    const call = verb === 'unmount' ? 'umount' : (KERNEL_NAMES[name] ?? name);
+    const facts = { call, path: place ?? '/dev/snapshot', errno };
     return new TorporError('E_SYSCALL', `${call} failed: ${errno}`, { facts });
   }
 }

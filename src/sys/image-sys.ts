@@ -89,6 +89,8 @@ export interface ImageSys extends FreezeCalls {
   dropCaches(): void;
   /** Bytes of memory that are free now, without anything being taken back for them. */
   freeBytes(): number;
+  /** Whoever started this process has ended. */
+  isAbandoned(): boolean;
   /** A line of the kernel log: it is seen on the console, and survives in memory, when nothing else runs. Never fails. */
   logLine(text: string): void;
   mount(source: string, place: string, type: string, options: string): void;

@@ -171,6 +171,8 @@ export class DiskCopies {
         writer.append(bytes);
         meter.add(bytes.length);
         this.#watch?.collect();
+        // Nothing is frozen yet: whoever asked for it may give up.
+        if (!isLast && this.#sys.isAbandoned()) throw new Error('nobody waits for this snapshot any more');
       });
       const isNeeded = runs.length > 0 || (isLast && copy.layers.length === 0);
       if (!isNeeded) continue;

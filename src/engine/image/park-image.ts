@@ -2,6 +2,7 @@ import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
 import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { type RestoreImagePlan, restoreImage } from './restore-image.ts';
 import { rehearseWriting } from './section-writer.ts';
+import { StageTimes } from './stage-times.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
 import { FIRST_SECTION_PAGE, SEED_BYTES } from './staging-layout.ts';
 import { saveFacts, saveStream } from './take-image.ts';
@@ -43,7 +44,7 @@ type ParkStage = 'prepare' | 'freeze' | 'filesystems' | 'image' | 'stream' | 'co
 export interface ParkResult {
   readonly outcome: 'resumed';
   /** Of this side, since it came back. */
-  readonly stagesMs: Readonly<Record<string, number>>;
+  readonly stagesMs: Readonly<Partial<Record<ParkStage, number>>>;
 }
 
 /**
@@ -56,15 +57,7 @@ export interface ParkResult {
 export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
   const area = new StagingArea(sys, plan.staging);
   const buffer = sys.allocatePages(CHUNK_BYTES);
-  const stagesMs: Record<string, number> = { ...plan.beforeMs };
-  const stage = <T>(name: ParkStage, action: () => T): T => {
-    const startMs = performance.now();
-    try {
-      return action();
-    } finally {
-      stagesMs[name] = (stagesMs[name] ?? 0) + performance.now() - startMs;
-    }
-  };
+  const stages = new StageTimes<ParkStage>();
   area.discard();
   // Otherwise the image has once more what is on the disks.
   sys.dropCaches();
@@ -72,14 +65,14 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
   sys.lockMemory();
   const snapshot = openClosable(sys);
   // Since this process was started.
-  stagesMs.prepare = performance.now();
+  stages.ms.prepare = performance.now();
   try {
-    stage('freeze', () => snapshot.freeze());
-    const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
+    stages.run('freeze', () => snapshot.freeze());
+    const thaw = stages.run('filesystems', () => freezeFilesystems(sys, plan.filesystems));
     try {
-      if (stage('image', () => snapshot.createImage()) === 'taken') {
+      if (stages.run('image', () => snapshot.createImage()) === 'taken') {
         try {
-          store(sys, plan, area, { snapshot, buffer, stagesMs, stage });
+          store(sys, plan, area, { snapshot, buffer, stages });
         } finally {
           // Nothing is thawed while there is an image.
           snapshot.free();
@@ -87,17 +80,17 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
         leave(sys, plan, snapshot);
       }
       sys.logLine(`“${plan.reference}” goes on`);
-      for (const name of Object.keys(stagesMs)) delete stagesMs[name];
+      stages.forget(['prepare', 'freeze', 'filesystems', 'image']);
     } finally {
       // SAFETY: before its filesystems can be written to again this system is parked no longer.
       discardQuietly(area);
-      stage('thaw', thaw);
+      stages.run('thaw', thaw);
     }
   } finally {
-    stage('thaw', () => snapshot.release());
+    stages.run('thaw', () => snapshot.release());
   }
   area.close();
-  return { outcome: 'resumed', stagesMs };
+  return { outcome: 'resumed', stagesMs: stages.ms };
 }
 
 /** Writes stream, disks' fences and facts. The area is whole with its last write. */
@@ -108,16 +101,15 @@ function store(
   tools: {
     readonly snapshot: SnapshotDevice;
     readonly buffer: Uint8Array;
-    readonly stagesMs: object;
-    stage<T>(name: ParkStage, action: () => T): T;
+    readonly stages: StageTimes<ParkStage>;
   },
 ): void {
-  const { snapshot, buffer, stage, stagesMs } = tools;
-  const image = stage('stream', () => saveStream(snapshot, area, buffer));
-  stage('complete', () => {
+  const { snapshot, buffer, stages } = tools;
+  const image = stages.run('stream', () => saveStream(snapshot, area, buffer));
+  stages.run('complete', () => {
     const disks = plan.disks.map((disk) => ({ name: disk.name, fence: readFenceOf(sys, disk) }));
     const facts = saveFacts(
-      JSON.stringify({ ...plan.facts, disks, stagesMs }),
+      JSON.stringify({ ...plan.facts, disks, stagesMs: { ...plan.beforeMs, ...stages.ms } }),
       area,
       image.firstPage + image.dataPages,
       buffer,

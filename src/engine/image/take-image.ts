@@ -4,6 +4,7 @@ import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
 import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { DiskCopies } from './disk-copies.ts';
 import { rehearseWriting, SectionWriter } from './section-writer.ts';
+import { StageTimes } from './stage-times.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
 import { FIRST_SECTION_PAGE, SEED_BYTES, type Section } from './staging-layout.ts';
 
@@ -14,8 +15,19 @@ export interface OwnDisk {
   readonly path: string;
 }
 
+/** A filesystem as it is mounted. */
+export interface MountedPlace {
+  readonly source: string;
+  readonly mountPoint: string;
+  readonly type: string;
+  /** Of mount(8). */
+  readonly options: string;
+}
+
 export interface TakePlan {
   readonly staging: StagingPlace;
+  /** Not mounted while the image is made: what comes back must not remember the bank's filesystem as it was. */
+  readonly bank: MountedPlace;
   readonly id: string;
   readonly createdMs: number;
   /** `OS@TAG` */
@@ -62,93 +74,96 @@ export function takeImage(sys: ImageSys, plan: TakePlan, onProgress?: OnProgress
   const area = new StagingArea(sys, plan.staging);
   const buffer = sys.allocatePages(CHUNK_BYTES);
   const copies = new DiskCopies(sys, area, plan.disks, buffer);
-  const stagesMs: Partial<Record<TakeStage, number>> = {};
-  const stage = <T>(name: TakeStage, action: () => T): T => {
-    const startMs = performance.now();
-    try {
-      return action();
-    } finally {
-      stagesMs[name] = performance.now() - startMs;
-    }
-  };
-  const done = { imageBytes: 0, diskBytes: 0, pausedDiskBytes: 0 };
+  const stages = new StageTimes<TakeStage>();
   try {
     area.discard();
-    const notAhead = stage('ahead', () => copies.copyAhead(plan.filesystems, onProgress));
-    // Otherwise the image has once more what is on the disks, and the kernel takes it back while all stands still.
-    sys.dropCaches();
-    copies.rehearse();
-    rehearseWriting(area, copies.nextPage, buffer);
-    sys.lockMemory();
-    const snapshot = sys.openSnapshotDevice('take');
-    let outcome: TakeResult['outcome'] = 'taken';
-    const startMs = performance.now();
+    const notAhead = stages.run('ahead', () => copies.copyAhead(plan.filesystems, onProgress));
+    const { source, mountPoint, type, options } = plan.bank;
+    sys.unmount(mountPoint);
     try {
-      stage('freeze', () => snapshot.freeze());
-      const thaw = stage('filesystems', () => freezeFilesystems(sys, plan.filesystems));
-      try {
-        copies.settle();
-        outcome = stage('image', () => snapshot.createImage());
-        if (outcome === 'taken') {
-          try {
-            Object.assign(done, saveAll(snapshot, area, copies, plan, buffer, stage));
-          } finally {
-            // Thawing does nothing while there is an image.
-            snapshot.free();
-          }
-        } else {
-          sys.logLine(`this system is back from ${plan.reference}`);
-          // SAFETY: what the cache has of this disk is from before; the bank and its filesystem have changed since.
-          area.dropCache();
-          for (const name of ['ahead', 'image', 'stream', 'disks', 'complete'] as const)
-            delete stagesMs[name];
-        }
-      } finally {
-        stage('thaw', thaw);
-      }
+      return { ...freezeAndTake(sys, plan, { area, buffer, copies, stages }), notAhead };
     } finally {
-      stage('thaw', () => {
-        snapshot.thaw();
-        snapshot.close();
-      });
+      sys.mount(source, mountPoint, type, options);
     }
-    const pausedMs = performance.now() - startMs;
-    return { outcome, stagesMs, pausedMs, notAhead, ...done };
   } finally {
     copies.close();
     area.close();
   }
 }
 
+interface TakeTools {
+  readonly area: StagingArea;
+  readonly buffer: Uint8Array;
+  readonly copies: DiskCopies;
+  readonly stages: StageTimes<TakeStage>;
+}
+
+type Saved = Pick<TakeResult, 'imageBytes' | 'diskBytes' | 'pausedDiskBytes'>;
+
+/** Of disks that are copied but for what changes. */
+function freezeAndTake(sys: ImageSys, plan: TakePlan, tools: TakeTools): Omit<TakeResult, 'notAhead'> {
+  const { area, buffer, copies, stages } = tools;
+  // Otherwise the image has once more what is on the disks, and the kernel takes it back while all stands still.
+  sys.dropCaches();
+  copies.rehearse();
+  rehearseWriting(area, copies.nextPage, buffer);
+  sys.lockMemory();
+  const snapshot = sys.openSnapshotDevice('take');
+  let outcome: TakeResult['outcome'] = 'taken';
+  let saved: Saved = { imageBytes: 0, diskBytes: 0, pausedDiskBytes: 0 };
+  const startMs = performance.now();
+  try {
+    stages.run('freeze', () => snapshot.freeze());
+    const thaw = stages.run('filesystems', () => freezeFilesystems(sys, plan.filesystems));
+    try {
+      copies.settle();
+      outcome = stages.run('image', () => snapshot.createImage());
+      if (outcome === 'taken') {
+        try {
+          saved = saveAll(snapshot, plan, tools);
+        } finally {
+          // Thawing does nothing while there is an image.
+          snapshot.free();
+        }
+      } else {
+        sys.logLine(`this system is back from ${plan.reference}`);
+        // SAFETY: what the cache has of this disk is from before; the bank and its filesystem have changed since.
+        area.dropCache();
+        stages.forget(['ahead', 'image']);
+      }
+    } finally {
+      stages.run('thaw', thaw);
+    }
+  } finally {
+    stages.run('thaw', () => {
+      snapshot.thaw();
+      snapshot.close();
+    });
+  }
+  return { outcome, stagesMs: stages.ms, pausedMs: performance.now() - startMs, ...saved };
+}
+
 /** The image, what is left of the disks, the facts, and the header that makes them whole. */
 function saveAll(
   snapshot: SnapshotDevice,
-  area: StagingArea,
-  copies: DiskCopies,
   { id, createdMs, reference, facts }: TakePlan,
-  buffer: Uint8Array,
-  stage: <T>(name: TakeStage, action: () => T) => T,
-): Pick<TakeResult, 'imageBytes' | 'diskBytes' | 'pausedDiskBytes'> {
-  const image = stage('stream', () =>
+  { area, buffer, copies, stages }: TakeTools,
+): Saved {
+  const image = stages.run('stream', () =>
     saveStream(snapshot, area, buffer, { firstPage: copies.nextPage, isChecked: false }),
   );
-  const { sections, copiedBytes } = stage('disks', () => copies.complete(image.firstPage + image.dataPages));
-  stage('complete', () => {
-    const about = saveFacts(facts, area, copies.nextPage, buffer);
+  const { sections: disks, copiedBytes } = stages.run('disks', () =>
+    copies.complete(image.firstPage + image.dataPages),
+  );
+  stages.run('complete', () => {
+    const sections = [image, ...disks, saveFacts(facts, area, copies.nextPage, buffer)];
     const rest = { generation: 0, seed: new Uint8Array(SEED_BYTES) };
-    area.writeHeader({
-      state: 'taken',
-      id,
-      createdMs,
-      reference,
-      sections: [image, ...sections, about],
-      ...rest,
-    });
+    area.writeHeader({ state: 'taken', id, createdMs, reference, sections, ...rest });
   });
   const bytesOf = (pages: number): number => pages * PAGE_BYTES;
   return {
     imageBytes: bytesOf(image.dataPages),
-    diskBytes: bytesOf(sections.reduce((sum, { dataPages }) => sum + dataPages, 0)),
+    diskBytes: bytesOf(disks.reduce((sum, { dataPages }) => sum + dataPages, 0)),
     pausedDiskBytes: copiedBytes,
   };
 }

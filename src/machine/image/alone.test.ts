@@ -5,8 +5,10 @@ import { PAGE_BYTES } from '../../base/units.ts';
 import { memoryOf, streamOf } from '../../engine/image/image.fixture.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
 import { ALONE_COMMAND, answerAlone, askAlone } from './alone.ts';
+import { BANK } from './take-image.fixture.ts';
 
 const PLAN = {
+  bank: BANK,
   staging: { device: '/dev/vdb', extents: [{ start: 0, sizeBytes: 100 * PAGE_BYTES }] },
   id: '0'.repeat(32),
   createdMs: 1,

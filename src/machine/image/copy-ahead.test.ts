@@ -159,3 +159,12 @@ test('a kernel without such a trace copies all in the pause, and says why', { sk
   assert.match(notAhead!, /watch failed: ENOENT/);
   assert.equal(pausedDiskBytes, diskBytes);
 });
+
+test('when whoever asked for the snapshot gives up, nothing is frozen and nothing is whole', { skip }, () => {
+  const sys = machine(makeExt4(DISK_KIB, ['-b', '4096']));
+  sys.hasParentEnded = true;
+  assert.throws(() => takeImage(sys, { ...PLAN, staging: STAGING }), /nobody waits/);
+  assert.equal(sys.calls.at(-1), 'unwatch');
+  assert.ok(!sys.calls.includes('freeze') && !sys.calls.includes(`unmount ${PLAN.bank.mountPoint}`));
+  assert.equal(new StagingArea(sys, STAGING).readHeader(), null);
+});

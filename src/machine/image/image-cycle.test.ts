@@ -55,6 +55,7 @@ for (const [taken, loader] of [
       'thaw /',
       'thaw /srv',
       'unwatch',
+      'unmount /bank',
       'dropCaches',
       'open',
       'freeze',
@@ -66,6 +67,7 @@ for (const [taken, loader] of [
       'thaw /srv',
       'thaw',
       'close',
+      'mount /bank',
     ]);
 
     const bank = Bank.create(new FakeStorage());
@@ -101,7 +103,7 @@ test('a system that comes back from its image says so, and thaws what it had fro
   const { outcome, stagesMs } = takeImage(sys, PLAN);
   assert.equal(outcome, 'restored');
   assert.deepEqual(Object.keys(stagesMs), ['freeze', 'filesystems', 'thaw']);
-  assert.deepEqual(sys.calls.slice(-4), ['thaw /', 'thaw /srv', 'thaw', 'close']);
+  assert.deepEqual(sys.calls.slice(-5), ['thaw /', 'thaw /srv', 'thaw', 'close', 'mount /bank']);
 });
 
 for (const failing of ['open', 'freeze', 'freeze /', 'createImage']) {
@@ -119,7 +121,7 @@ test('an image that does not fit the area is E_STAGING_FULL, and the system goes
   const sys = machine('plain');
   const small = { device: AREA, extents: [{ start: 0, sizeBytes: 60 * PAGE_BYTES }] };
   failure('E_STAGING_FULL', () => takeImage(sys, { ...PLAN, staging: small }));
-  assert.deepEqual(sys.calls.slice(-5), ['free', 'thaw /', 'thaw /srv', 'thaw', 'close']);
+  assert.deepEqual(sys.calls.slice(-6), ['free', 'thaw /', 'thaw /srv', 'thaw', 'close', 'mount /bank']);
   assert.equal(new StagingArea(sys, small).readHeader(), null);
 });
 

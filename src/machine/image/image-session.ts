@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { statfsSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.ts';
-import type { OwnDisk } from '../../engine/image/take-image.ts';
+import type { MountedPlace, OwnDisk } from '../../engine/image/take-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import type { MountedDisk } from '../mounts.ts';
+import { readMountedDisks } from '../mounts.ts';
 import { type BankPlace, completeBankPlace } from '../open-bank.ts';
 import { type OwnSystem, readOwnSystem, requireSnapshotDevice } from './own-system.ts';
 import {
@@ -105,38 +105,46 @@ export function withStaging<T>(session: ImageSession, action: (area: StagingArea
  * remember it as it was. Throws E_BANK_BUSY.
  */
 export function withoutBank<T>({ image, own }: ImageSession, action: () => T): T {
-  const { bank } = own;
-  unmountBank(image, bank);
+  const { source, mountPoint, type, options } = bankMount(own);
+  try {
+    image.unmount(mountPoint);
+  } catch (cause) {
+    throw explainBusyBank(own, cause);
+  }
   try {
     return action();
   } finally {
-    image.mount(bank.source, bank.mountPoint, bank.type, mountOptions(bank));
+    image.mount(source, mountPoint, type, options);
   }
 }
 
-function unmountBank(image: ImageSys, bank: MountedDisk): void {
-  try {
-    image.unmount(bank.mountPoint);
-  } catch (cause) {
-    if (!(cause instanceof TorporError) || cause.facts.errno !== 'EBUSY') throw cause;
-    throw new TorporError(
-      'E_BANK_BUSY',
-      `${bank.mountPoint} cannot be unmounted while the system stands still`,
-      {
-        facts: { place: bank.mountPoint },
-        hint: `end what uses it: \`fuser -vm ${bank.mountPoint}\``,
-        cause,
-      },
-    );
-  }
+/** How the bank's filesystem is mounted again. */
+export function bankMount({ bank }: OwnSystem): MountedPlace {
+  const { source, mountPoint, type, options } = bank;
+  return { source, mountPoint, type, options: options === '' ? 'defaults' : options };
+}
+
+/** Mounts it when the process that should have done so was ended. */
+export function remountBank({ sys, image, own }: ImageSession): void {
+  const { source, mountPoint, type, options } = bankMount(own);
+  const isMounted = readMountedDisks(sys).some((mount) => mount.mountPoint === mountPoint);
+  if (!isMounted) image.mount(source, mountPoint, type, options);
+}
+
+/** E_BANK_BUSY for a filesystem of the bank that could not be unmounted; anything else as it is. */
+export function explainBusyBank({ bank: { mountPoint } }: OwnSystem, cause: unknown): unknown {
+  const isBusy =
+    cause instanceof TorporError && cause.facts.errno === 'EBUSY' && cause.facts.call === 'umount';
+  if (!isBusy) return cause;
+  return new TorporError('E_BANK_BUSY', `${mountPoint} cannot be unmounted while the system stands still`, {
+    facts: { place: mountPoint },
+    hint: `end what uses it: \`fuser -vm ${mountPoint}\``,
+    cause,
+  });
 }
 
 export function newId(): string {
   return randomBytes(16).toString('hex');
-}
-
-function mountOptions({ options }: MountedDisk): string {
-  return options === '' ? 'defaults' : options;
 }
 
 /** Bytes that its filesystems hold. */

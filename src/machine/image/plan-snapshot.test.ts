@@ -40,7 +40,10 @@ test('a snapshot is told beforehand, and nothing is touched', async () => {
   assert.equal(found.memoryBytes, 100_000 * 1024);
   assert.equal(found.staging.device, '/dev/vdc');
   assert.ok(found.staging.neededBytes > 250_000 * 1024);
-  assert.ok(found.stages.includes('freeze /') && found.stages.includes('copy disk dev:vda there'));
+  assert.ok(
+    found.stages.includes('freeze /') &&
+      found.stages.includes('write there what has changed on disk dev:vda'),
+  );
   assert.match(describePreview(found).join('\n'), /would save this system .* as debian@one/);
   assert.deepEqual(stock.image.calls, []);
   assert.deepEqual(new Map(stock.sys.files), before);

@@ -17,6 +17,7 @@ import { readImageFacts } from './image-facts.ts';
 import { arrivalPlaces, type ImageSession, ownsDisks, withSharedStaging } from './image-session.ts';
 import { readOwnSystem } from './own-system.ts';
 import { previewRestore } from './plan-restore.ts';
+import { BANK } from './take-image.fixture.ts';
 
 const EXTENTS = [{ start: 0, sizeBytes: 200 * PAGE_BYTES }];
 
@@ -76,6 +77,7 @@ async function withSnapshots(
         id: '0'.repeat(32),
         createdMs: 1,
         reference: `${os}@one`,
+        bank: BANK,
         filesystems: [],
         disks: [{ name: `dev:${disk}`, path: `/dev/${disk}` }],
         facts: JSON.stringify(facts),

@@ -11,6 +11,7 @@ import { FakeImageSys } from '../../sys/image-sys.fake.ts';
 import { answerAlone } from './alone.ts';
 import { restorePending } from './restore-pending.ts';
 import { STAGING_FILE } from './staging-place.ts';
+import { BANK } from './take-image.fixture.ts';
 
 const EXTENTS = [{ start: 0, sizeBytes: 100 * PAGE_BYTES }];
 const PLACE = { device: '/dev/vdb', extents: EXTENTS };
@@ -27,7 +28,16 @@ function machine(state: 'taken' | 'pending' | 'begun', files: Record<string, str
   image.stream = streamOf(MEMORY, 'plain');
   const [id, reference] = ['0'.repeat(32), 'debian@one'];
   const disks = [{ name: 'dev:vda', path: '/dev/vda' }];
-  takeImage(image, { staging: PLACE, id, createdMs: 1, reference, filesystems: [], disks, facts: '{}' });
+  takeImage(image, {
+    bank: BANK,
+    staging: PLACE,
+    id,
+    createdMs: 1,
+    reference,
+    filesystems: [],
+    disks,
+    facts: '{}',
+  });
   const area = new StagingArea(image, PLACE);
   const header = area.readHeader()!;
   const buffer = image.allocatePages(CHUNK_BYTES);

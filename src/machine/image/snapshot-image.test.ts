@@ -17,8 +17,13 @@ test('a snapshot goes into the bank, whose filesystem is not mounted while the s
   assert.equal(outcome.outcome, 'saved');
   assert.deepEqual(await references(stock), ['debian@one']);
   const { calls } = stock.image;
-  assert.equal(calls[0], 'unmount /srv');
-  assert.ok(calls.indexOf('createImage') > 0 && calls.at(-1) === 'mount /srv');
+  const order = ['unmount /srv', 'freeze', 'createImage', 'thaw', 'mount /srv'];
+  const last = order.map((call) => calls.lastIndexOf(call));
+  assert.ok(!last.includes(-1));
+  assert.deepEqual(
+    last,
+    last.toSorted((a, b) => a - b),
+  );
   assert.equal(new StagingArea(stock.image, stock.session.staging).readHeader(), null);
 });
 
@@ -36,6 +41,26 @@ test('a refusal of the kernel is explained; the bank is mounted again and has no
   await asyncFailure('E_IMAGE_MEMORY', snapshotImage(stock.session, WISH));
   assert.equal(stock.image.calls.at(-1), 'mount /srv');
   assert.deepEqual(await references(stock), []);
+});
+
+test('a bank that somebody uses is said before disks are copied, or when they are; nothing is frozen', async () => {
+  for (const [times, froze] of [
+    [1, []],
+    [2, ['freeze /']],
+  ] as const) {
+    const stock = makeFakeStock();
+    const { image } = stock;
+    let unmounts = 0;
+    image.onCall = (call) => {
+      if (call === 'unmount /srv' && ++unmounts === times) image.failing.set(call, 'EBUSY');
+    };
+    await asyncFailure('E_BANK_BUSY', snapshotImage(stock.session, WISH));
+    assert.deepEqual(
+      image.calls.filter((call) => call.startsWith('freeze')),
+      froze,
+    );
+    assert.deepEqual(await references(stock), []);
+  }
 });
 
 test('what a power cut left staged is in the bank before the next snapshot', async () => {

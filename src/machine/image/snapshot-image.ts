@@ -14,7 +14,16 @@ import { askAlone } from './alone.ts';
 import { drainStaging } from './drain.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { readImageFacts } from './image-facts.ts';
-import { arrivalPlaces, type ImageSession, newId, withoutBank, withStaging } from './image-session.ts';
+import {
+  arrivalPlaces,
+  bankMount,
+  explainBusyBank,
+  type ImageSession,
+  newId,
+  remountBank,
+  withoutBank,
+  withStaging,
+} from './image-session.ts';
 import { withLargeImage } from './large-image.ts';
 
 /** What is to be saved, and what the snapshot will be called. */
@@ -65,12 +74,15 @@ export async function snapshotImage(
   await finishStaged(session, onProgress);
   const { os, tag, reference } = nameSnapshot(sys, wish);
   await withBank(bankPlace, async (bank) => bank.requireNew(reference));
+  // Found out before disks are copied, which takes its time.
+  withoutBank(session, () => {});
   const givenUp = checkWaiting(session);
   const facts = readImageFacts(sys, { os, tag, note: wish.note });
   const id = newId();
   const mark = markLog(sys, id);
   const plan = {
     staging: session.staging,
+    bank: bankMount(own),
     id,
     createdMs: facts.createdMs,
     reference,
@@ -81,11 +93,10 @@ export async function snapshotImage(
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
   let result: TakeResult;
   try {
-    result = withoutBank(session, () =>
-      withLargeImage(sys, () => askAlone(image, { kind: 'take', plan, isWatched })),
-    );
+    result = withLargeImage(sys, () => askAlone(image, { kind: 'take', plan, isWatched }));
   } catch (error) {
-    throw explainImageFailure(sys, error, mark);
+    remountBank(session);
+    throw explainImageFailure(sys, explainBusyBank(own, error), mark);
   }
   if (result.outcome === 'restored') return welcomeBack(session, reference, facts.createdMs, parked);
   const seconds = String(Math.round(result.pausedMs / 1000));

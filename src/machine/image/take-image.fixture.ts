@@ -13,6 +13,9 @@ export const FACTS: ImageFacts = {
   kernel: { release: '6.12.0', bootId: 'b', commandLine: null },
 };
 
+/** Somewhere beside all that is saved. */
+export const BANK = { source: '/dev/vdd', mountPoint: '/bank', type: 'ext4', options: 'rw' };
+
 /** Of an area in two pieces, neither at the device's beginning. */
 export const PLAN = {
   staging: {
@@ -23,6 +26,7 @@ export const PLAN = {
       { start: 410 * PAGE_BYTES, sizeBytes: 400 * PAGE_BYTES },
     ],
   },
+  bank: BANK,
   id: 'ab'.repeat(16),
   createdMs: FACTS.createdMs,
   reference: 'debian12@one',

@@ -19,6 +19,7 @@ import { drainStaging } from '../image/drain.ts';
 import { readImageFacts } from '../image/image-facts.ts';
 import type { ImageSession } from '../image/image-session.ts';
 import { readOwnSystem } from '../image/own-system.ts';
+import { BANK } from '../image/take-image.fixture.ts';
 import { AREA, MEMORIES, makeDisks, type OsName, runOs } from './parking.fixture.ts';
 import { listParked } from './slots.ts';
 import { previewSwitchToSnapshot, switchToSnapshot } from './switch-to-snapshot.ts';
@@ -47,6 +48,7 @@ async function save(image: FakeImageSys, os: OsName, directory: string): Promise
   const store = Bank.open(openStorage(directory), { write: true });
   const area = new StagingArea(image, PLACE);
   takeImage(image, {
+    bank: BANK,
     staging: PLACE,
     id: '0'.repeat(32),
     createdMs: 1,

@@ -48,6 +48,7 @@ const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
 /** The running kernel. */
 export function openLinuxImage(): ImageSys {
+  const parent = process.ppid;
   return {
     openSnapshotDevice,
     openDirect: openDirectDevice,
@@ -60,6 +61,7 @@ export function openLinuxImage(): ImageSys {
       writeSpecial('/proc/sys/vm/drop_caches', '3');
     },
     freeBytes: () => Number(/^MemFree:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) * 1024,
+    isAbandoned: () => process.ppid !== parent,
     logLine(text) {
       try {
         writeSpecial('/dev/kmsg', `<5>torpor: ${text}\n`);
