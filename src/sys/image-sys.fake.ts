@@ -114,12 +114,14 @@ export class FakeImageSys implements ImageSys {
     const positions = logs.map(({ length }) => length);
     return {
       collect: () => {},
-      take: () =>
-        logs.map((log, index) => {
+      take: () => {
+        this.#call('take', true);
+        return logs.map((log, index) => {
           const written = log.slice(positions[index]).toSorted((a, b) => a.start - b.start);
           positions[index] = log.length;
           return this.isUnsure(paths[index]!) ? null : written;
-        }),
+        });
+      },
       close: () => this.#call('unwatch'),
     };
   }

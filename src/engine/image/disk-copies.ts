@@ -94,12 +94,13 @@ export class DiskCopies {
         if (this.#watch !== null) for (const copy of this.#disks) this.#planRound(copy, false);
       } catch (error) {
         if (!(error instanceof TorporError) || error.code !== 'E_SYSCALL') throw error;
+        this.#forget();
         return error.message;
       } finally {
         thaw();
       }
       const isNothing = round === 0 && this.#disks.every(({ todo }) => todo.count() === 0);
-      if (isNothing) this.#stopWatching();
+      if (isNothing) this.#forget();
       if (this.#watch === null)
         return isNothing ? 'no ext4 says which blocks it uses' : 'what is written meanwhile cannot be told';
       this.#copyRound(false, onProgress);
@@ -128,12 +129,19 @@ export class DiskCopies {
   /** What was written is stale. When that is not known of one disk, nothing that was copied counts. */
   #takeWrites(): void {
     if (this.#watch === null) return;
-    const written = this.#watch.take();
-    const isKnown = this.#disks.every(({ layers }, index) => written[index] !== null || layers.length === 0);
+    const written = takeFrom(this.#watch);
+    const isKnown = this.#disks.every(({ layers }, index) => written[index] != null || layers.length === 0);
+    if (!isKnown) {
+      this.#forget();
+      return;
+    }
     for (const [index, { stale }] of this.#disks.entries()) {
       for (const range of pagesOf(asRanges(written[index] ?? []))) stale.add(range);
     }
-    if (isKnown) return;
+  }
+
+  /** As if nothing had been copied or planned. */
+  #forget(): void {
     this.#stopWatching();
     this.#next = FIRST_SECTION_PAGE;
     for (const copy of this.#disks) {
@@ -188,6 +196,16 @@ export class DiskCopies {
   /** Null when no ext4 filesystem that is at rest says so. */
   #usedPages(device: BlockDevice) {
     return usedPagesOfExt4(alignedReader(device, this.#small));
+  }
+}
+
+/** What cannot be read is not known. */
+function takeFrom(watch: WriteWatch): readonly (readonly Extent[] | null)[] {
+  try {
+    return watch.take();
+  } catch (error) {
+    if (error instanceof TorporError && error.code === 'E_SYSCALL') return [];
+    throw error;
   }
 }
 
