@@ -118,7 +118,9 @@ function findWatched(path: string): Watched | null {
   const read = (file: string): string => readFile(file)?.toString().trim() ?? '';
   const isPartition = existsSync(`${own}/partition`);
   const whole = isPartition ? `/sys/class/block/${basename(dirname(link))}` : own;
-  if (read(`${whole}/queue/iostats`) !== '1') return null;
+  // Device mapper counts by itself, whatever that says (dm_io_acct() of drivers/md/dm.c, 6.1).
+  const isCounted = read(`${whole}/queue/iostats`) === '1' || existsSync(`${whole}/dm`);
+  if (!isCounted) return null;
   if (!['', 'none'].includes(read(`${whole}/queue/zoned`))) return null;
   const firstSector = isPartition ? Number(read(`${own}/start`)) : 0;
   return {
