@@ -20,6 +20,7 @@ export interface ImageCommandOptions extends BankOptions {
   stagingSize?: string;
   tag?: string;
   note?: string;
+  check?: boolean;
   atBoot?: boolean;
   json?: boolean;
 }
@@ -30,7 +31,12 @@ export async function snapshotThisSystem(
   os: string | undefined,
   options: ImageCommandOptions & { dryRun?: boolean },
 ): Promise<void> {
-  const wish = { os: os ?? null, tag: options.tag ?? null, note: options.note ?? '' };
+  const wish = {
+    os: os ?? null,
+    tag: options.tag ?? null,
+    note: options.note ?? '',
+    check: options.check === true,
+  };
   if (options.dryRun === true) {
     const preview = await previewSnapshot(sys, openLinuxImage(), imageOptions(options), wish);
     if (options.json === true) printJson(preview);

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { TorporError } from '../../base/errors.ts';
 import { formatSize } from '../../base/units.ts';
 import { askHome, type HomeAnswer } from '../../machine/ask-home.ts';
 import { withMachineLock } from '../../machine/lock.ts';
@@ -28,6 +29,7 @@ interface Options extends BankOptions {
   json?: boolean;
   staging?: string;
   stagingSize?: string;
+  check?: boolean;
 }
 
 /** A plan's or a save's JSON, as home gives it. */
@@ -52,6 +54,7 @@ export function snapshotCommand(): Command {
       'without a memory plan: a partition to write to while the system stands still',
     )
     .option('--staging-size <size>', 'its size where it is a file beside the bank, the default')
+    .option('--check', 'without a memory plan: compare all copies with the disks before the system goes on')
     .option('--json', 'print JSON')
     .action(async (name: string | undefined, options: Options) => {
       const sys = openLinux();
@@ -60,6 +63,7 @@ export function snapshotCommand(): Command {
         refuseResidentOptions(options, ['asIs']);
         return await snapshotThisSystem(sys, name, options);
       }
+      refuseImageOptions(options);
       const switchboard = openSwitchboard(sys);
       const self = switchboard.running();
       const os = name ?? self.name;
@@ -70,6 +74,20 @@ export function snapshotCommand(): Command {
       );
       if (reply !== null) printReply(reply, options);
     });
+}
+
+/** Throws E_USAGE. */
+function refuseImageOptions(options: Options): void {
+  for (const [key, flag] of [
+    ['staging', '--staging'],
+    ['stagingSize', '--staging-size'],
+    ['check', '--check'],
+  ] as const) {
+    if (options[key] === undefined) continue;
+    throw new TorporError('E_USAGE', `${flag} is for machines without a memory plan`, {
+      hint: 'leave it out: nothing is staged here, and pages are compared when they are restored (`torpor restore --check`)',
+    });
+  }
 }
 
 async function saveHere(sys: Sys, switchboard: Switchboard, os: string, options: Options): Promise<Reply> {

@@ -37,7 +37,8 @@ export function copyPages(
   flush();
 }
 
-function readPages(device: BlockDevice, firstPage: number, into: Uint8Array): void {
+/** Fills whole pages; what the last one has behind the end of the disk is zero. */
+export function readPages(device: BlockDevice, firstPage: number, into: Uint8Array): void {
   const offset = firstPage * PAGE_BYTES;
   const there = Math.min(into.length, device.sizeBytes - offset);
   device.read(offset, into.subarray(0, there));

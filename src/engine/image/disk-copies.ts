@@ -6,11 +6,12 @@ import type { BlockDevice } from '../../sys/block-device.ts';
 import type { Extent, ImageSys, WriteWatch } from '../../sys/image-sys.ts';
 import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { alignedReader } from './aligned-reader.ts';
-import { copyPages } from './copy-pages.ts';
+import { copyPages, readPages } from './copy-pages.ts';
 import { PageRuns } from './page-runs.ts';
 import { PageSet } from './page-set.ts';
 import { SectionWriter } from './section-writer.ts';
-import type { StagingArea } from './staging-area.ts';
+import { StagedPages } from './staged-pages.ts';
+import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import { FIRST_SECTION_PAGE, MAX_SECTIONS, type Section } from './staging-layout.ts';
 import type { OwnDisk } from './take-image.ts';
 
@@ -30,7 +31,7 @@ interface DiskCopy {
   /** What the next round copies. */
   todo: PageSet;
   /** In the order of their making. */
-  layers: Section[];
+  layers: { readonly section: Section; readonly runs: PageRuns }[];
 }
 
 /**
@@ -118,7 +119,31 @@ export class DiskCopies {
   complete(firstPage: number): { readonly sections: readonly Section[]; readonly copiedBytes: number } {
     this.#next = firstPage;
     const copiedBytes = this.#copyRound(true);
-    return { sections: this.#disks.flatMap(({ layers }) => layers), copiedBytes };
+    return {
+      sections: this.#disks.flatMap(({ layers }) => layers.map(({ section }) => section)),
+      copiedBytes,
+    };
+  }
+
+  /** Compares all that the disks use with the copies, while all stands still. Throws E_STAGING with what is not the same. */
+  compare(): void {
+    const found = this.#buffer.subarray(0, CHUNK_BYTES / 2);
+    const staged = this.#buffer.subarray(CHUNK_BYTES / 2);
+    for (const { name, device, stale, layers } of this.#disks) {
+      const pages = new StagedPages(
+        this.#area,
+        layers.map(({ section, runs }) => ({ runs, firstPage: section.firstPage })),
+      );
+      for (const { start, end } of this.#usedPages(device) ?? [{ start: 0, end: stale.pages }]) {
+        for (let page = start, count: number; page < end; page += count) {
+          count = Math.min(end - page, CHUNK_PAGES / 2);
+          const [there, copy] = [found, staged].map((part) => part.subarray(0, count * PAGE_BYTES));
+          readPages(device, page, there!);
+          pages.read(page, copy!);
+          if (Buffer.compare(there!, copy!) !== 0) throw notTheSame(name, page, count);
+        }
+      }
+    }
   }
 
   close(): void {
@@ -187,7 +212,7 @@ export class DiskCopies {
       const section = writer.finish({ kind: 'disk', name, sizeBytes: device.sizeBytes }, runs, this.#buffer);
       this.#next += section.dataPages + section.indexPages;
       copied += section.dataPages * PAGE_BYTES;
-      copy.layers.push(section);
+      copy.layers.push({ section, runs });
     }
     meter.finish();
     return copied;
@@ -197,6 +222,17 @@ export class DiskCopies {
   #usedPages(device: BlockDevice) {
     return usedPagesOfExt4(alignedReader(device, this.#small));
   }
+}
+
+function notTheSame(disk: string, page: number, count: number): TorporError {
+  return new TorporError(
+    'E_STAGING',
+    `the copy of ${disk} is not what the disk holds, somewhere in the pages ${page} to ${page + count - 1}`,
+    {
+      facts: { disk, firstPage: page, pages: count },
+      hint: 'test the disk of the staging area; when it is sound this is a mistake of Torpor: please report it',
+    },
+  );
 }
 
 /** What cannot be read is not known. */

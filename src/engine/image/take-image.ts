@@ -35,6 +35,8 @@ export interface TakePlan {
   /** Mount points of filesystems on disks that can be written, in the order of mounting. */
   readonly filesystems: readonly string[];
   readonly disks: readonly OwnDisk[];
+  /** Compare all copies with the disks before the system goes on: the pause is as long as that takes. */
+  readonly isChecked?: boolean;
   /** What the bank will be told of this system: JSON, kept as it is. */
   readonly facts: string;
 }
@@ -47,6 +49,7 @@ export type TakeStage =
   | 'image'
   | 'stream'
   | 'disks'
+  | 'check'
   | 'complete'
   | 'thaw';
 
@@ -146,7 +149,7 @@ function freezeAndTake(sys: ImageSys, plan: TakePlan, tools: TakeTools): Omit<Ta
 /** The image, what is left of the disks, the facts, and the header that makes them whole. */
 function saveAll(
   snapshot: SnapshotDevice,
-  { id, createdMs, reference, facts }: TakePlan,
+  { id, createdMs, reference, facts, isChecked = false }: TakePlan,
   { area, buffer, copies, stages }: TakeTools,
 ): Saved {
   const image = stages.run('stream', () =>
@@ -155,6 +158,7 @@ function saveAll(
   const { sections: disks, copiedBytes } = stages.run('disks', () =>
     copies.complete(image.firstPage + image.dataPages),
   );
+  if (isChecked) stages.run('check', () => copies.compare());
   stages.run('complete', () => {
     const sections = [image, ...disks, saveFacts(facts, area, copies.nextPage, buffer)];
     const rest = { generation: 0, seed: new Uint8Array(SEED_BYTES) };

@@ -33,6 +33,8 @@ export interface ImageWish {
   /** Null: the time, such as `20260214-093000` (UTC). */
   readonly tag: string | null;
   readonly note: string;
+  /** Compare what was copied of the disks with them, before the system goes on. */
+  readonly check?: boolean;
 }
 
 /** The process that holds the freeze says how far it is by itself, on standard error, before it freezes anything. */
@@ -88,6 +90,7 @@ export async function snapshotImage(
     reference,
     filesystems: own.filesystems.map(({ mountPoint }) => mountPoint),
     disks: own.disks,
+    isChecked: wish.check === true,
     facts: JSON.stringify(facts),
   };
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
