@@ -22,6 +22,7 @@ export interface SnapshotAnswer {
   readonly pausedMs?: number;
   readonly stagesMs?: Readonly<Record<string, number>>;
   readonly saved?: { readonly totalMs: number };
+  readonly warnings?: readonly string[];
 }
 
 const SNAPSHOT_MS = 30 * 60_000;
@@ -48,6 +49,8 @@ export async function leaveMoment(
   const answer = parseJson<SnapshotAnswer>(await result);
   const totalMs = performance.now() - startMs;
   if (answer.outcome !== 'saved') throw new Error(`“${answer.outcome}” instead of “saved”`);
+  // Among them would be why the disks were not copied ahead of the pause, which is possible on these systems.
+  if (answer.warnings?.length !== 0) throw new Error(`warnings: ${answer.warnings?.join('; ')}`);
   await must(machine, SAY_LATER);
   const laterTicks = await readTicks(machine);
   if (!(laterTicks > before)) throw new Error(`${laterTicks} ticks after its snapshot, ${before} before it`);
