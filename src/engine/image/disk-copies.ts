@@ -186,9 +186,10 @@ export class DiskCopies {
     copy.todo = new PageSet(stale.pages);
     const used = this.#usedPages(device);
     if (used === null && !isLast) return;
-    for (const range of used ?? [{ start: 0, end: stale.pages }])
+    for (const range of used ?? [{ start: 0, end: stale.pages }]) {
       for (const piece of stale.within(range)) copy.todo.add(piece);
-    for (const piece of copy.todo.within({ start: 0, end: stale.pages })) stale.remove(piece);
+      stale.remove(range);
+    }
   }
 
   /** Writes a section for each disk of which there is something to be copied. Returns the bytes that are not zero. */

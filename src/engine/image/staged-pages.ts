@@ -59,10 +59,11 @@ function* findPieces(
   start: number,
   end: number,
 ): Generator<Piece, void, undefined> {
+  const topDown = layers.toReversed();
   for (let page = start, next: number; page < end; page = next) {
     next = end;
     let found: Piece | null = null;
-    for (const { runs, firstPage } of layers.toReversed()) {
+    for (const { runs, firstPage } of topDown) {
       const run = runs.findFrom(page);
       if (run === null) continue;
       if (run.start > page) {

@@ -64,8 +64,8 @@ export type ImageOutcome =
     };
 
 /**
- * Saves the running system into its bank: freezes it, stages image and disks, goes on, and puts them into
- * the bank then. Returns a second time, `restored`, when the system has come back from that snapshot.
+ * Saves the running system into its bank: stages its disks, freezes it, stages its image and what has changed on the
+ * disks, goes on, and puts all of it into the bank then. Returns a second time, `restored`, when the system has come back from that snapshot.
  */
 export async function snapshotImage(
   session: ImageSession,
