@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MIB, parseSize } from '../../src/base/units.ts';
 
 const SIZE = z.string().transform((text, context) => {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { release, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TorporError } from '../../src/base/errors.ts';
 import type { MachineSpec } from './machine-spec.ts';
 import { planAccelerator } from './qemu-arguments.ts';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { INPUT_CHUNK_BYTES } from '../../src/agent/protocol.ts';
 import { TorporError } from '../../src/base/errors.ts';
 import { type SwitchReport, switchReportSchema } from '../../src/engine/resident/switch-report.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { wireErrorSchema } from '../../src/agent/protocol.ts';
 import { TorporError } from '../../src/base/errors.ts';
 import { type ExecResult, execInOs, type Pong, pingAgent } from './agent-calls.ts';

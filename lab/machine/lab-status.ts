@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { LabMachine } from './lab-machine.ts';
 import { machineSpecSchema } from './machine-spec.ts';
 import { findQemu } from './qemu-process.ts';

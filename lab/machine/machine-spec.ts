@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 const disk = z.strictObject({
   /** The OS whose root it is; null for the tool disk, which all share, and for home's bank disk. */

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TorporError } from '../../src/base/errors.ts';
 import { openQmp } from './qmp.ts';
 import { tailFile } from './serial-log.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { TorporError } from '../../src/base/errors.ts';
 import type { LabMachine } from './lab-machine.ts';
 import { homeOf } from './machine-spec.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Decrypter, Encrypter } from 'age-encryption';
+import type { Decrypter, Encrypter } from 'age-encryption';
 import { TorporError } from '../base/errors.ts';
 
 /** Size of the key that everything in an encrypted bank is derived from. */
@@ -34,6 +34,7 @@ export function createBankKey(): Uint8Array {
  * and the key in hexadecimal, so that the `age` tool opens it too. Throws E_USAGE.
  */
 export async function wrapBankKey(key: Uint8Array, lock: KeyLock): Promise<Uint8Array> {
+  const { Encrypter } = await loadAge();
   const encrypter = new Encrypter();
   if (lock.kind === 'passphrase') {
     encrypter.setPassphrase(lock.passphrase);
@@ -49,6 +50,7 @@ export async function wrapBankKey(key: Uint8Array, lock: KeyLock): Promise<Uint8
 /** Opens torpor/key.age. Throws E_BANK_KEY: no key given, the wrong one, or a damaged file; E_USAGE. */
 export async function unwrapBankKey(file: Uint8Array, opener: KeyOpener): Promise<Uint8Array> {
   const lockedFor = readLockKind(file);
+  const { Decrypter } = await loadAge();
   const decrypter = new Decrypter();
   if (lockedFor === 'passphrase') {
     if (opener.passphrase === undefined) throw missingKey(lockedFor);
@@ -65,6 +67,11 @@ export function readLockKind(file: Uint8Array): KeyLock['kind'] {
   const header = Buffer.from(file.subarray(0, 4096)).toString('latin1');
   if (!header.startsWith('age-encryption.org/v1\n')) throw damagedKey();
   return header.includes('\n-> scrypt ') ? 'passphrase' : 'recipients';
+}
+
+/** Only an encrypted bank needs its curves, whose tables take as long to load as all the rest of a command. */
+async function loadAge() {
+  return await import('age-encryption');
 }
 
 async function decrypt(decrypter: Decrypter, file: Uint8Array, lockedFor: KeyLock['kind']): Promise<string> {

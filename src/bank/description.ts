@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { PHYS_ADDR_LIMIT, physAddr } from '../base/units.ts';
 
 /** Pages that a region may have: 16 TiB. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Bank } from './bank.ts';
 import { replaceFile } from './blobs.ts';
 import { decodingBlob } from './damage.ts';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ERROR_CODES, type ErrorCodeName } from '../base/error-codes.ts';
 import { TorporError } from '../base/errors.ts';
 import { MAX_SLOTS } from '../switchboard/layout.ts';

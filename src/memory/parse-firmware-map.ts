@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { TorporError } from '../base/errors.ts';
 import { PHYS_ADDR_LIMIT, physAddr } from '../base/units.ts';
 import { decodeE820Type } from './e820.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Switchboard } from '../../switchboard/switchboard.ts';
 import type { Sys } from '../../sys/sys.ts';
 import type { Arrival } from './jump.ts';

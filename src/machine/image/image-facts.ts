@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { SnapshotFacts } from '../../bank/description.ts';
 import { TorporError } from '../../base/errors.ts';
 import { hex, PAGE_BYTES } from '../../base/units.ts';

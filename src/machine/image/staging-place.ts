@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TorporError } from '../../base/errors.ts';
 import { alignUp, formatSize, MIB, PAGE_BYTES } from '../../base/units.ts';
 import { readParkingArea } from '../../engine/image/parking-area.ts';

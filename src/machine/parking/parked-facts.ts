@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FENCE_KINDS } from '../../filesystem/disk-fence.ts';
 
 const count = z.int().min(0);

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { TorporError } from '../../base/errors.ts';
 import { type ParkingArea, readParkingArea } from '../../engine/image/parking-area.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';

@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hashFile } from '../../../lab/build/cache.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
 import type { ExecOptions, ExecResult } from '../../../lab/machine/agent-calls.ts';
+import { PLAIN_INTEGER_CODE } from '../../../lab/machine/plan-machine.ts';
 import { planAccelerator } from '../../../lab/machine/qemu-arguments.ts';
 import { openQmp } from '../../../lab/machine/qmp.ts';
 import { makeBankDisk } from '../../../lab/rootfs/disk-image.ts';
@@ -30,7 +31,7 @@ const START_MS = 30 * 60_000;
 /** On a busy host a script takes minutes, and is no worse for it. */
 const EXEC_MS = 30 * 60_000;
 const CONSOLE_TAIL = 6000;
-const TRANSLATED_MIB = 128;
+const TRANSLATED_MIB = 256;
 
 /** What a script came to. */
 export interface ScriptResult {
@@ -295,6 +296,10 @@ export class StockMachine implements SurvivalMachine {
       'no_timer_check',
       'i8042.noaux',
       'panic=-1',
+      // Libraries at the same addresses in each process: their translations serve all of them.
+      'norandmaps',
+      // For its services and what they start.
+      `systemd.setenv=${PLAIN_INTEGER_CODE}`,
       ...args,
     ];
     return [
