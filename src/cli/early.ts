@@ -1,5 +1,4 @@
-import { holdFreeze } from './hold-freeze.ts';
 import { restoreAtBoot } from './restore-pending.ts';
 
 // The program of an initramfs made from a checkout (boot/copy-program): it has few of the packages.
-process.exit(process.argv[2] === 'hold-freeze' ? holdFreeze() : restoreAtBoot());
+process.exit(restoreAtBoot());

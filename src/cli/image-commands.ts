@@ -12,7 +12,7 @@ import { openLinuxImage } from '../sys/linux/image-sys.ts';
 import type { Sys } from '../sys/sys.ts';
 import { type BankOptions, bankPlaceOf } from './bank-options.ts';
 import { print, printJson } from './output.ts';
-import { commandProgress, isWatched } from './progress.ts';
+import { commandProgress } from './progress.ts';
 
 /** Options of the image engine, which saves and restores the whole running system. */
 export interface ImageCommandOptions extends BankOptions {
@@ -45,8 +45,7 @@ export async function snapshotThisSystem(
   }
   const outcome = await withMachineLock(() => {
     const session = openImageSession(sys, openLinuxImage(), imageOptions(options));
-    const progress = { onProgress: commandProgress(options), isWatched: isWatched(options) };
-    return snapshotImage(session, wish, progress);
+    return snapshotImage(session, wish, commandProgress(options));
   });
   if (options.json === true) printJson(outcome);
   else printOutcome(outcome);

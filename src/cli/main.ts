@@ -3,9 +3,6 @@ import { isLabHere, runLabCommand } from './commands/lab.ts';
 /** Runs a command line and returns its exit status. */
 async function main(argv: readonly string[]): Promise<number> {
   if (argv[0] === 'lab' && isLabHere()) return await runLabCommand(argv.slice(1));
-  // A process that holds everything else frozen is as small as can be: it starts while programs wait for it, and is
-  // in the image itself.
-  if (argv[0] === 'hold-freeze') return (await import('./hold-freeze.ts')).holdFreeze();
   if (argv[0] === 'restore-pending') return (await import('./restore-pending.ts')).restoreAtBoot();
   return await (await import('./program.ts')).runProgram(argv);
 }

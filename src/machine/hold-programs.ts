@@ -1,37 +1,44 @@
 import { TorporError } from '../base/errors.ts';
+import type { ImageSys } from '../sys/image-sys.ts';
 import type { Sys } from '../sys/sys.ts';
 
-/** Of this process and the one that holds the freeze, and of programs that are in no group. */
+/** Of this process and the one that guards it, and of programs that are in no group. */
 const OUTSIDE = 'torpor-switch';
 const STRAY = 'torpor-held';
 const TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
 /** Programs that appear while others are held are held in the next round. */
 const MAX_ROUNDS = 20;
+/** Who lets programs go when this process is ended. */
+type Guarded = Pick<ImageSys, 'undoLater' | 'guard'>;
+const UNGUARDED: Guarded = { undoLater: () => () => {}, guard: () => [] };
 /** include/linux/sched.h */
 const PF_KTHREAD = 0x0020_0000;
 
 /**
- * Holds every program but this process by the freezer of control groups (cgroup v2, cgroup.freeze), so that
+ * Holds every program but this process and its guard by the freezer of control groups (cgroup v2, cgroup.freeze), so that
  * none runs when the kernel thaws its tasks, and none waits for a filesystem that is frozen when the kernel freezes
  * them. Returns what lets them go. Throws E_FREEZE_REFUSED, with everything running.
  */
-export function holdPrograms(sys: Sys): () => void {
+export function holdPrograms(sys: Sys, guarded: Guarded = UNGUARDED): () => void {
   const root = findRoot(sys);
   const home = /^0::(\/.*)$/m.exec(sys.readTextFile('/proc/self/cgroup') ?? '')?.[1] ?? '/';
   const held: string[] = [];
+  const notes: (() => void)[] = [];
+  const own = [process.pid, ...guarded.guard()].map(String);
   const strays: string[] = [];
   const release = (): void => {
     for (const group of held.toReversed())
       quietly(() => sys.writeTextFile(`${root}/${group}/cgroup.freeze`, '0'));
     for (const pid of strays) quietly(() => sys.writeTextFile(`${root}/cgroup.procs`, pid));
     const back = home === '/' ? `${root}/cgroup.procs` : `${root}${home}/cgroup.procs`;
-    quietly(() => sys.writeTextFile(back, String(process.pid)));
+    for (const pid of own) quietly(() => sys.writeTextFile(back, pid));
     for (const group of [STRAY, OUTSIDE]) quietly(() => sys.removeDirectory(`${root}/${group}`));
+    for (const forget of notes) forget();
   };
   try {
     sys.makeDirectory(`${root}/${OUTSIDE}`);
-    sys.writeTextFile(`${root}/${OUTSIDE}/cgroup.procs`, String(process.pid));
+    for (const pid of own) sys.writeTextFile(`${root}/${OUTSIDE}/cgroup.procs`, pid);
     const deadlineNs = sys.monotonicNs() + BigInt(TIMEOUT_MS) * 1_000_000n;
     for (let round = 0; ; round += 1) {
       const free = findStrays(sys, root);
@@ -44,7 +51,9 @@ export function holdPrograms(sys: Sys): () => void {
       const fresh = findGroups(sys, root).filter((group) => !held.includes(group));
       for (const group of fresh) {
         held.push(group);
-        sys.writeTextFile(`${root}/${group}/cgroup.freeze`, '1');
+        const path = `${root}/${group}/cgroup.freeze`;
+        notes.push(guarded.undoLater({ kind: 'write', path, value: '0' }));
+        sys.writeTextFile(path, '1');
       }
       if (free.length === 0 && fresh.length === 0) return release;
       if (round === MAX_ROUNDS) throw refused(['programs that appear again and again']);

@@ -2,7 +2,7 @@ import { TorporError } from '../base/errors.ts';
 import { PAGE_BYTES } from '../base/units.ts';
 import { FakeDisk } from './block-device.fake.ts';
 import type { BlockDevice, BlockDeviceMode } from './block-device.ts';
-import type { AloneResult, Extent, ImageSys, SnapshotDevice, SnapshotMode, WriteWatch } from './image-sys.ts';
+import type { Extent, ImageSys, SnapshotDevice, SnapshotMode, UndoStep, WriteWatch } from './image-sys.ts';
 
 /** What stands for a jump into another system: a call that does not return. */
 export class JumpedAway extends Error {}
@@ -38,13 +38,14 @@ export class FakeImageSys implements ImageSys {
   readonly log: string[] = [];
   /** A disk whose writes nobody can tell. */
   isUnsure: (path: string) => boolean = () => false;
-  /** Nobody waits for the process that runs alone. */
-  hasParentEnded = false;
   /** Called with each call, before it is carried out. */
   onCall: (name: string) => void = () => {};
   /** Free memory, for one question after the other; the last answer stays. */
   readonly free: number[] = [2 ** 40];
-  onAlone: (args: readonly string[], input: string) => AloneResult = () => ({ output: '', failure: null });
+  /** Around what is done while this process runs alone. */
+  onAlone: <T>(action: () => T) => T = (action) => action();
+  /** What would be undone now if this process were ended, in that order. */
+  readonly undo: UndoStep[] = [];
 
   addDisk(path: string, content: Uint8Array): FakeDisk {
     const disk = new FakeDisk(path, content);
@@ -144,9 +145,6 @@ export class FakeImageSys implements ImageSys {
   freeBytes(): number {
     return this.free.length > 1 ? this.free.shift()! : this.free[0]!;
   }
-  isAbandoned(): boolean {
-    return this.hasParentEnded;
-  }
   logLine(text: string): void {
     this.log.push(text);
   }
@@ -173,8 +171,15 @@ export class FakeImageSys implements ImageSys {
   fileExtents(path: string): Extent[] {
     return this.files.get(path) ?? [];
   }
-  runAlone(args: readonly string[], input: string): AloneResult {
-    return this.onAlone(args, input);
+  runAlone<T>(action: () => T): T {
+    return this.onAlone(action);
+  }
+  guard(): readonly number[] {
+    return [];
+  }
+  undoLater(step: UndoStep): () => void {
+    this.undo.unshift(step);
+    return () => void this.undo.splice(this.undo.indexOf(step), 1);
   }
 
   #call(name: string, isQuiet = false): void {

@@ -58,13 +58,21 @@ export interface WriteWatch {
   close(): void;
 }
 
-/** How a process that was started with {@link ImageSys.runAlone} ended. */
-export interface AloneResult {
-  /** What it wrote to its standard output. */
-  readonly output: string;
-  /** Null when it ended by itself with status 0. */
-  readonly failure: string | null;
-}
+/** Undoes what lasts longer than the process that did it. */
+export type UndoStep =
+  /** A filesystem that is frozen. */
+  | { readonly kind: 'thaw'; readonly place: string }
+  /** A file of the kernel's that has another value meanwhile. */
+  | { readonly kind: 'write'; readonly path: string; readonly value: string }
+  | {
+      readonly kind: 'mount';
+      readonly source: string;
+      readonly place: string;
+      readonly type: string;
+      readonly options: string;
+    }
+  /** A directory of the kernel's. */
+  | { readonly kind: 'remove'; readonly path: string };
 
 /**
  * What the image engine needs of the kernel beyond Sys. `sys/linux/image-sys.ts` is the real one,
@@ -89,8 +97,6 @@ export interface ImageSys extends FreezeCalls {
   dropCaches(): void;
   /** Bytes of memory that are free now, without anything being taken back for them. */
   freeBytes(): number;
-  /** Whoever started this process has ended. */
-  isAbandoned(): boolean;
   /** A line of the kernel log: it is seen on the console, and survives in memory, when nothing else runs. Never fails. */
   logLine(text: string): void;
   mount(source: string, place: string, type: string, options: string): void;
@@ -102,8 +108,15 @@ export interface ImageSys extends FreezeCalls {
   /** Where a file lies on the disk of its filesystem, in its order (FIEMAP). */
   fileExtents(path: string): Extent[];
   /**
-   * Runs this program again with the given arguments, in a process of which only the first thread ever
-   * works, with `input` on its standard input; waits for its end.
+   * Runs `action`, which freezes all but the thread that it runs in. Signals wait until it has ended. Throws E_USAGE
+   * when this process has threads that it would wait for.
    */
-  runAlone(args: readonly string[], input: string): AloneResult;
+  runAlone<T>(action: () => T): T;
+  /**
+   * What is to be done when this process is ended before it calls what is returned; the last step first. SAFETY: to be
+   * called before what is undone.
+   */
+  undoLater(step: UndoStep): () => void;
+  /** The process that would do so, when there is one. */
+  guard(): readonly number[];
 }

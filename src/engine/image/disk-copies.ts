@@ -4,9 +4,9 @@ import { PAGE_BYTES } from '../../base/units.ts';
 import { pagesOf, usedPagesOfExt4 } from '../../filesystem/ext4/used-pages.ts';
 import type { BlockDevice } from '../../sys/block-device.ts';
 import type { Extent, ImageSys, WriteWatch } from '../../sys/image-sys.ts';
-import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { alignedReader } from './aligned-reader.ts';
 import { copyPages, readPages } from './copy-pages.ts';
+import { freezeGuarded } from './guarded-freeze.ts';
 import { PageRuns } from './page-runs.ts';
 import { PageSet } from './page-set.ts';
 import { SectionWriter } from './section-writer.ts';
@@ -87,7 +87,7 @@ export class DiskCopies {
     if (this.#disks.length * (ROUNDS_AHEAD + 1) + OTHER_SECTIONS > MAX_SECTIONS)
       return 'there are too many disks';
     for (let round = 0; round < ROUNDS_AHEAD; round += 1) {
-      const thaw = freezeFilesystems(this.#sys, filesystems);
+      const thaw = freezeGuarded(this.#sys, filesystems);
       try {
         if (round === 0) this.#watch = this.#sys.watchWrites(this.#disks.map(({ device }) => device.path));
         else this.#takeWrites();
@@ -205,8 +205,6 @@ export class DiskCopies {
         writer.append(bytes);
         meter.add(bytes.length);
         this.#watch?.collect();
-        // Nothing is frozen yet: whoever asked for it may give up.
-        if (!isLast && this.#sys.isAbandoned()) throw new Error('nobody waits for this snapshot any more');
       });
       const isNeeded = runs.length > 0 || (isLast && copy.layers.length === 0);
       if (!isNeeded) continue;

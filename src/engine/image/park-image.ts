@@ -1,5 +1,5 @@
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
-import { freezeFilesystems } from '../freeze-filesystems.ts';
+import { freezeGuarded } from './guarded-freeze.ts';
 import { type RestoreImagePlan, restoreImage } from './restore-image.ts';
 import { rehearseWriting } from './section-writer.ts';
 import { StageTimes } from './stage-times.ts';
@@ -49,12 +49,17 @@ export interface ParkResult {
 
 /**
  * Parks this system: freezes it, makes its image, writes it to its slot, and leaves the machine to another
- * system without running again. Returns when this system has come back. To be called in a process that runs
- * alone, with all programs held (machine/parking/hold-programs.ts): the kernel lets them go between the two
- * openings of /dev/snapshot. What fails leaves the slot empty and this system running. Throws E_SYSCALL,
- * E_STAGING_FULL, E_DISK_CHANGED and what restoreImage() throws.
+ * system without running again. Returns when this system has come back. To be called with all programs held
+ * (machine/hold-programs.ts): the kernel lets them go between the two openings of /dev/snapshot. What fails leaves the
+ * slot empty and this system running. Throws E_SYSCALL, E_STAGING_FULL, E_DISK_CHANGED, E_USAGE of ImageSys.runAlone
+ * and what restoreImage() throws.
  */
 export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
+  return sys.runAlone(() => parkAlone(sys, plan));
+}
+
+function parkAlone(sys: ImageSys, plan: ParkPlan): ParkResult {
+  const startMs = performance.now();
   const area = new StagingArea(sys, plan.staging);
   const buffer = sys.allocatePages(CHUNK_BYTES);
   const stages = new StageTimes<ParkStage>();
@@ -64,11 +69,10 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
   rehearse(sys, plan, area, buffer);
   sys.lockMemory();
   const snapshot = openClosable(sys);
-  // Since this process was started.
-  stages.ms.prepare = performance.now();
+  stages.ms.prepare = performance.now() - startMs;
   try {
     stages.run('freeze', () => snapshot.freeze());
-    const thaw = stages.run('filesystems', () => freezeFilesystems(sys, plan.filesystems));
+    const thaw = stages.run('filesystems', () => freezeGuarded(sys, plan.filesystems));
     try {
       if (stages.run('image', () => snapshot.createImage()) === 'taken') {
         try {

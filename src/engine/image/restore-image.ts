@@ -35,6 +35,10 @@ export interface RestoreImagePlan {
  * again, and the restore is repeated before anything is mounted.
  */
 export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
+  return sys.runAlone(() => restoreAlone(sys, plan));
+}
+
+function restoreAlone(sys: ImageSys, plan: RestoreImagePlan): never {
   const area = new StagingArea(sys, plan.staging);
   const header = area.readHeader();
   if (header === null || header.state === 'taken' || header.id !== plan.id) {

@@ -1,8 +1,8 @@
 import type { OnProgress } from '../../base/progress.ts';
 import { alignUp, PAGE_BYTES } from '../../base/units.ts';
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
-import { freezeFilesystems } from '../freeze-filesystems.ts';
 import { DiskCopies } from './disk-copies.ts';
+import { freezeGuarded } from './guarded-freeze.ts';
 import { rehearseWriting, SectionWriter } from './section-writer.ts';
 import { StageTimes } from './stage-times.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
@@ -69,9 +69,8 @@ export interface TakeResult {
 
 /**
  * Copies the disks to the staging area while all programs run, then freezes this system, makes its image, writes it and
- * what has changed on the disks, and goes on. To be called in a process that runs alone (ImageSys.runAlone): every other
- * one is frozen meanwhile. What fails leaves the area without a whole header and the system running. Throws E_SYSCALL,
- * E_STAGING_FULL.
+ * what has changed on the disks, and goes on. What fails leaves the area without a whole header and the system running.
+ * Throws E_SYSCALL, E_STAGING_FULL, E_USAGE of ImageSys.runAlone.
  */
 export function takeImage(sys: ImageSys, plan: TakePlan, onProgress?: OnProgress): TakeResult {
   const area = new StagingArea(sys, plan.staging);
@@ -81,13 +80,17 @@ export function takeImage(sys: ImageSys, plan: TakePlan, onProgress?: OnProgress
   try {
     area.discard();
     const notAhead = stages.run('ahead', () => copies.copyAhead(plan.filesystems, onProgress));
-    const { source, mountPoint, type, options } = plan.bank;
-    sys.unmount(mountPoint);
-    try {
-      return { ...freezeAndTake(sys, plan, { area, buffer, copies, stages }), notAhead };
-    } finally {
-      sys.mount(source, mountPoint, type, options);
-    }
+    const { source, mountPoint: place, type, options } = plan.bank;
+    return sys.runAlone(() => {
+      const isMounted = sys.undoLater({ kind: 'mount', source, place, type, options });
+      sys.unmount(place);
+      try {
+        return { ...freezeAndTake(sys, plan, { area, buffer, copies, stages }), notAhead };
+      } finally {
+        sys.mount(source, place, type, options);
+        isMounted();
+      }
+    });
   } finally {
     copies.close();
     area.close();
@@ -117,7 +120,7 @@ function freezeAndTake(sys: ImageSys, plan: TakePlan, tools: TakeTools): Omit<Ta
   const startMs = performance.now();
   try {
     stages.run('freeze', () => snapshot.freeze());
-    const thaw = stages.run('filesystems', () => freezeFilesystems(sys, plan.filesystems));
+    const thaw = stages.run('filesystems', () => freezeGuarded(sys, plan.filesystems));
     try {
       copies.settle();
       outcome = stages.run('image', () => snapshot.createImage());

@@ -10,7 +10,6 @@ import type { FakeDisk } from '../../sys/block-device.fake.ts';
 import { FakeSys } from '../../sys/fake.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
 import { openStorage } from '../../sys/linux/storage.ts';
-import { answerAlone } from './alone.ts';
 import type { ImageSession } from './image-session.ts';
 
 export const AREA_PAGES = 400;
@@ -54,7 +53,6 @@ export function makeFakeStock(): FakeStock {
   ]);
   const kernel = { ...KERNEL_HERE, e820Checksum: readE820Checksum(sys)!, physPages: PHYS_PAGES };
   image.stream = streamOf(memory, 'zero-flag', kernel);
-  image.onAlone = (_, input) => ({ output: answerAlone(image, input), failure: null });
   const vdb = { kernelName: 'vdb', path: '/dev/vdb' };
   const bank = {
     mountPoint: '/srv',

@@ -5,7 +5,6 @@ import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.
 import type { MountedPlace, OwnDisk } from '../../engine/image/take-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import { readMountedDisks } from '../mounts.ts';
 import { type BankPlace, completeBankPlace } from '../open-bank.ts';
 import { type OwnSystem, readOwnSystem, requireSnapshotDevice } from './own-system.ts';
 import {
@@ -122,13 +121,6 @@ export function withoutBank<T>({ image, own }: ImageSession, action: () => T): T
 export function bankMount({ bank }: OwnSystem): MountedPlace {
   const { source, mountPoint, type, options } = bank;
   return { source, mountPoint, type, options: options === '' ? 'defaults' : options };
-}
-
-/** Mounts it when the process that should have done so was ended. */
-export function remountBank({ sys, image, own }: ImageSession): void {
-  const { source, mountPoint, type, options } = bankMount(own);
-  const isMounted = readMountedDisks(sys).some((mount) => mount.mountPoint === mountPoint);
-  if (!isMounted) image.mount(source, mountPoint, type, options);
 }
 
 /** E_BANK_BUSY for a filesystem of the bank that could not be unmounted; anything else as it is. */

@@ -8,7 +8,6 @@ import { CHUNK_BYTES, StagingArea } from '../../engine/image/staging-area.ts';
 import { takeImage } from '../../engine/image/take-image.ts';
 import { FakeSys } from '../../sys/fake.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
-import { answerAlone } from './alone.ts';
 import { restorePending } from './restore-pending.ts';
 import { STAGING_FILE } from './staging-place.ts';
 import { BANK } from './take-image.fixture.ts';
@@ -49,10 +48,8 @@ function machine(state: 'taken' | 'pending' | 'begun', files: Record<string, str
   disk.bytes.fill(9);
   image.calls.splice(0);
   let jumps = 0;
-  image.onAlone = (_, input) => {
-    const output = answerAlone(image, input);
-    if (image.calls.includes('atomicRestore') && image.written.length > 0) jumps += 1;
-    return { output, failure: null };
+  image.onLeave = () => {
+    jumps += 1;
   };
   const sys = new FakeSys({
     release: '6.1.0',

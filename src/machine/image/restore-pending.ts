@@ -1,12 +1,12 @@
 import { TorporError } from '../../base/errors.ts';
 import { checkLoader, readLoader } from '../../engine/image/loader.ts';
+import { restoreImage } from '../../engine/image/restore-image.ts';
 import { readStagedImage } from '../../engine/image/section-reader.ts';
 import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.ts';
 import type { StagingHeader } from '../../engine/image/staging-layout.ts';
 import type { OwnDisk } from '../../engine/image/take-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import { askAlone } from './alone.ts';
 import { findNamedDisk } from './disk-name.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { readStagingPlace } from './staging-place.ts';
@@ -63,7 +63,7 @@ function performPending(sys: Sys, image: ImageSys, place: StagingPlace, header: 
   });
   const mark = markLog(sys, header.id);
   try {
-    askAlone(image, { kind: 'restore', plan: { staging: place, id: header.id, filesystems: [], disks } });
+    restoreImage(image, { staging: place, id: header.id, filesystems: [], disks });
   } catch (error) {
     throw explainImageFailure(sys, error, mark);
   }

@@ -1,5 +1,5 @@
 import type { OnProgress } from '../../base/progress.ts';
-import { askAlone } from './alone.ts';
+import { restoreImage } from '../../engine/image/restore-image.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { type ImageSession, withoutBank } from './image-session.ts';
 import { discardWaiting, stageRestore } from './stage-restore.ts';
@@ -22,7 +22,7 @@ export async function restoreToImage(
   const mark = markLog(sys, id);
   const plan = { staging, id, filesystems: own.filesystems.map(({ mountPoint }) => mountPoint), disks };
   try {
-    withoutBank(session, () => askAlone(image, { kind: 'restore', plan }));
+    withoutBank(session, () => restoreImage(image, plan));
   } catch (error) {
     discardWaiting(session, staged);
     throw explainImageFailure(sys, error, mark);

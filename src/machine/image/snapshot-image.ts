@@ -4,13 +4,12 @@ import { TorporError } from '../../base/errors.ts';
 import type { OnProgress } from '../../base/progress.ts';
 import type { StagingPlace } from '../../engine/image/staging-area.ts';
 import type { StagingHeader } from '../../engine/image/staging-layout.ts';
-import type { TakeResult } from '../../engine/image/take-image.ts';
+import { type TakeResult, takeImage } from '../../engine/image/take-image.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { runHooks } from '../hooks.ts';
 import { withBank } from '../open-bank.ts';
 import { osOf } from '../reference.ts';
 import { checkTag, defaultTag } from '../snapshot-os.ts';
-import { askAlone } from './alone.ts';
 import { drainStaging } from './drain.ts';
 import { explainImageFailure, markLog } from './explain.ts';
 import { readImageFacts } from './image-facts.ts';
@@ -20,7 +19,6 @@ import {
   explainBusyBank,
   type ImageSession,
   newId,
-  remountBank,
   withoutBank,
   withStaging,
 } from './image-session.ts';
@@ -35,12 +33,6 @@ export interface ImageWish {
   readonly note: string;
   /** Compare what was copied of the disks with them, before the system goes on. */
   readonly check?: boolean;
-}
-
-/** The process that holds the freeze says how far it is by itself, on standard error, before it freezes anything. */
-export interface SnapshotProgress {
-  readonly onProgress?: OnProgress;
-  readonly isWatched?: boolean;
 }
 
 /** What `torpor snapshot` came to, in the one or the other of the two systems that return from it. */
@@ -70,7 +62,7 @@ export type ImageOutcome =
 export async function snapshotImage(
   session: ImageSession,
   wish: ImageWish,
-  { onProgress, isWatched = false }: SnapshotProgress = {},
+  onProgress?: OnProgress,
 ): Promise<ImageOutcome> {
   const { sys, image, own, bankPlace } = session;
   await finishStaged(session, onProgress);
@@ -96,9 +88,8 @@ export async function snapshotImage(
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
   let result: TakeResult;
   try {
-    result = withLargeImage(sys, () => askAlone(image, { kind: 'take', plan, isWatched }));
+    result = withLargeImage(sys, image, () => takeImage(image, plan, onProgress));
   } catch (error) {
-    remountBank(session);
     throw explainImageFailure(sys, explainBusyBank(own, error), mark);
   }
   if (result.outcome === 'restored') return welcomeBack(session, reference, facts.createdMs, parked);

@@ -1,13 +1,12 @@
 import { TorporError } from '../../base/errors.ts';
 import { readLoader } from '../../engine/image/loader.ts';
-import type { AfterPark, ParkPlan } from '../../engine/image/park-image.ts';
+import { type AfterPark, type ParkPlan, parkImage } from '../../engine/image/park-image.ts';
 import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
 import { tscPerMs } from '../../engine/resident/tsc-clock.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
 import { holdPrograms } from '../hold-programs.ts';
 import { runHooks } from '../hooks.ts';
-import { askAlone } from '../image/alone.ts';
 import { explainImageFailure, markLog } from '../image/explain.ts';
 import { readImageFacts } from '../image/image-facts.ts';
 import { newId } from '../image/image-session.ts';
@@ -125,7 +124,7 @@ function leaveAndComeBack(
   };
   try {
     return withoutShared(sys, image, own.shared, warnings, () => {
-      const { tsc, stagesMs } = askHeld(sys, image, task);
+      const { tsc, stagesMs } = parkHeld(sys, image, task);
       const back = { tsc, createdMs: facts.createdMs, stagesMs };
       return { ...describeArrival(sys, image, plan, back), warnings };
     });
@@ -168,16 +167,16 @@ function explainSmallSlot({ device }: ParkingArea, error: unknown): unknown {
 }
 
 /** Parks while all programs are held. They run again when it returns; `tsc` is from right before. */
-function askHeld(
+function parkHeld(
   sys: Sys,
   image: ImageSys,
   task: Omit<ParkPlan, 'beforeMs'>,
 ): { readonly tsc: bigint; readonly stagesMs: Readonly<Record<string, number>> } {
   const startMs = performance.now();
-  const release = holdPrograms(sys);
+  const release = holdPrograms(sys, image);
   try {
     const plan = { ...task, beforeMs: { hold: performance.now() - startMs } };
-    const { stagesMs } = withLargeImage(sys, () => askAlone(image, { kind: 'park', plan }));
+    const { stagesMs } = withLargeImage(sys, image, () => parkImage(image, plan));
     return { tsc: sys.readTsc(), stagesMs };
   } finally {
     release();

@@ -4,7 +4,6 @@ import { readE820Checksum } from '../../engine/image/loader.ts';
 import { formatParkingArea } from '../../engine/image/parking-area.ts';
 import { FakeSys } from '../../sys/fake.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
-import { answerAlone } from '../image/alone.ts';
 import { PARKING_FILE } from '../this-os.ts';
 
 export const AREA = '/dev/vdc';
@@ -81,7 +80,6 @@ export function runOs(image: FakeImageSys, os: OsName, files: Record<string, str
   image.written = new Uint8Array();
   image.comesBack = false;
   image.calls.splice(0);
-  image.onAlone = (_, input) => ({ output: answerAlone(image, input), failure: null });
   return sys;
 }
 

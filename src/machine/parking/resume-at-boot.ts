@@ -1,9 +1,9 @@
 import { TorporError } from '../../base/errors.ts';
 import { readLoader } from '../../engine/image/loader.ts';
 import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
+import { restoreImage } from '../../engine/image/restore-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import { askAlone } from '../image/alone.ts';
 import { explainImageFailure, markLog } from '../image/explain.ts';
 import { openParking, readParkingSettings } from './parking-place.ts';
 import { planResume, requireResumable } from './plan-resume.ts';
@@ -44,10 +44,7 @@ function tryResume(sys: Sys, image: ImageSys, area: ParkingArea, parked: ParkedO
     requireResumable(planResume(sys, image, area, parked));
     const staging = slotPlace(area, parked.slot);
     const { dialect } = readLoader(sys);
-    askAlone(image, {
-      kind: 'restore',
-      plan: { staging, id: parked.id, filesystems: [], disks: [], dialect },
-    });
+    restoreImage(image, { staging, id: parked.id, filesystems: [], disks: [], dialect });
   } catch (cause) {
     const error = explainImageFailure(sys, cause, mark);
     if (error instanceof TorporError) return error;

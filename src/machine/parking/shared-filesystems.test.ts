@@ -34,6 +34,7 @@ test('one that is in use keeps the switch from happening, and the others are mou
   image.failing.set('unmount /srv', 'EBUSY');
   failure('E_DISK_IN_USE', () => withoutShared(sys, image, SHARED, [], () => image.calls.push('switch')));
   assert.deepEqual(image.calls, ['unmount /bank', 'unmount /srv', 'mount /bank']);
+  assert.deepEqual(image.undo, []);
 });
 
 test('one that cannot be mounted again does not undo the switch', () => {

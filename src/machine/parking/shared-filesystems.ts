@@ -14,48 +14,55 @@ export function withoutShared<T>(
   warnings: string[],
   action: () => T,
 ): T {
-  const unmounted: MountedDisk[] = [];
+  const mountAgain: (() => void)[] = [];
   try {
-    for (const mount of shared.toReversed()) {
-      unmount(image, mount);
-      unmounted.unshift(mount);
-    }
+    for (const mount of shared.toReversed()) mountAgain.unshift(unmount(sys, image, mount));
     return action();
   } finally {
-    for (const mount of unmounted) {
+    for (const [index, again] of mountAgain.entries()) {
       try {
-        mountAgain(sys, image, mount);
+        again();
       } catch (error) {
-        warnings.push(`${mount.mountPoint} could not be mounted again: ${(error as Error).message}`);
+        const { mountPoint } = shared.at(index - mountAgain.length)!;
+        warnings.push(`${mountPoint} could not be mounted again: ${(error as Error).message}`);
       }
     }
   }
 }
 
+/** Returns what mounts it again. Throws E_DISK_IN_USE. */
+function unmount(sys: Sys, image: ImageSys, mount: MountedDisk): () => void {
+  const { disk, source, mountPoint: place, type } = mount;
+  const options = mount.options === '' ? 'defaults' : mount.options;
+  const isMounted = image.undoLater({ kind: 'mount', source, place, type, options });
+  try {
+    image.unmount(place);
+  } catch (cause) {
+    isMounted();
+    throw explainBusy(place, cause);
+  }
+  return () => {
+    dropCache(sys, disk.path);
+    image.mount(source, place, type, options);
+    isMounted();
+  };
+}
+
 /** What this kernel has cached of the disk may be older than what is on it. */
-function mountAgain(
-  sys: Sys,
-  image: ImageSys,
-  { disk, source, mountPoint, type, options }: MountedDisk,
-): void {
-  const device = sys.openBlockDevice(disk.path, 'read');
+function dropCache(sys: Sys, path: string): void {
+  const device = sys.openBlockDevice(path, 'read');
   try {
     device.dropCache();
   } finally {
     device.close();
   }
-  image.mount(source, mountPoint, type, options === '' ? 'defaults' : options);
 }
 
-function unmount(image: ImageSys, { mountPoint }: MountedDisk): void {
-  try {
-    image.unmount(mountPoint);
-  } catch (cause) {
-    if (!(cause instanceof TorporError) || cause.facts.errno !== 'EBUSY') throw cause;
-    throw new TorporError('E_DISK_IN_USE', `${mountPoint} cannot be unmounted, and other OSes mount it too`, {
-      facts: { place: mountPoint },
-      hint: `end what uses it: \`fuser -vm ${mountPoint}\``,
-      cause,
-    });
-  }
+function explainBusy(place: string, cause: unknown): unknown {
+  if (!(cause instanceof TorporError) || cause.facts.errno !== 'EBUSY') return cause;
+  return new TorporError('E_DISK_IN_USE', `${place} cannot be unmounted, and other OSes mount it too`, {
+    facts: { place },
+    hint: `end what uses it: \`fuser -vm ${place}\``,
+    cause,
+  });
 }

@@ -1,15 +1,17 @@
-import { type SpawnSyncOptionsWithStringEncoding, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { constants, fstatSync, fsyncSync, ftruncateSync, readFileSync, writeSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
-import type { AloneResult, Extent, ImageSys } from '../image-sys.ts';
+import type { Extent, ImageSys } from '../image-sys.ts';
 import { allocate, lastErrno, syscall } from '../native.ts';
+import { runAlone } from './alone.ts';
 import { openDirectDevice } from './block-device.ts';
 import { check, SYSTEM_CALL } from './call.ts';
 import { failure, withFile } from './file-call.ts';
 import { freezeCalls } from './freeze.ts';
 import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
+import { guard, undoLater } from './undo.ts';
 import { watchWrites } from './write-watch.ts';
 
 // include/uapi/linux/fs.h, include/uapi/linux/fiemap.h (6.12)
@@ -26,29 +28,13 @@ const EXTENTS_AT_A_TIME = 64;
 const REBOOT_COMMANDS = { off: 0x4321_fedc, restart: 0x0123_4567 } as const;
 
 const MLOCK_ONFAULT = 1;
+/** include/uapi/asm-generic/mman-common.h (since 5.4) */
+const MADV_PAGEOUT = 21;
 /** A readable line of proc_pid_maps(5) that names a file: `START-END r-xp OFFSET DEVICE INODE /PATH`. */
 const FILE_MAPPING = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \d+ +\/.*$/gm;
 
-/**
- * Threads other than the first are frozen with everybody else, so nothing may wait for one: no concurrent
- * compilation or marking, no helpers of the garbage collector. What is left of V8's and Node's threads
- * has nothing to do.
- */
-const ALONE_FLAGS = [
-  '--disable-warning=ExperimentalWarning',
-  '--single-threaded',
-  '--single-threaded-gc',
-  '--v8-pool-size=0',
-  '--disable-sigusr1',
-  // It needs little, and what it has is saved with everything else.
-  '--max-semi-space-size=2',
-  '--max-old-space-size=256',
-];
-const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
-
 /** The running kernel. */
 export function openLinuxImage(): ImageSys {
-  const parent = process.ppid;
   return {
     openSnapshotDevice,
     openDirect: openDirectDevice,
@@ -58,10 +44,10 @@ export function openLinuxImage(): ImageSys {
     ...freezeCalls,
     dropCaches() {
       freezeCalls.sync();
+      pageOutFiles();
       writeSpecial('/proc/sys/vm/drop_caches', '3');
     },
     freeBytes: () => Number(/^MemFree:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) * 1024,
-    isAbandoned: () => process.ppid !== parent,
     logLine(text) {
       try {
         writeSpecial('/dev/kmsg', `<5>torpor: ${text}\n`);
@@ -77,6 +63,8 @@ export function openLinuxImage(): ImageSys {
     preallocate,
     fileExtents,
     runAlone,
+    undoLater,
+    guard,
   };
 }
 
@@ -103,6 +91,15 @@ function lockMemory(): void {
     const [from, to] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
     if (syscall(SYSTEM_CALL.mlock2, from, to - from, MLOCK_ONFAULT, 0, 0, 0) < 0)
       throw failure('mlock2', '', lastErrno());
+  }
+}
+
+/** What this process has of files, most of Node: it is read again where it is needed. */
+function pageOutFiles(): void {
+  for (const [, start, end] of readFileSync('/proc/self/maps', 'utf8').matchAll(FILE_MAPPING)) {
+    const [from, to] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
+    // An older kernel, or what is locked, stays as it is.
+    syscall(SYSTEM_CALL.madvise, from, to - from, MADV_PAGEOUT, 0, 0, 0);
   }
 }
 
@@ -169,21 +166,4 @@ function fileExtents(path: string): Extent[] {
     buffer.unmap();
   }
   return extents;
-}
-
-function runAlone(args: readonly string[], input: string): AloneResult {
-  const options: SpawnSyncOptionsWithStringEncoding & { readonly detached: boolean } = {
-    cwd: '/',
-    // Out of reach of the terminal: what it has frozen it has to thaw.
-    detached: true,
-    input,
-    stdio: ['pipe', 'pipe', 'inherit'],
-    maxBuffer: MAX_OUTPUT_BYTES,
-    encoding: 'utf8',
-  };
-  const ended = spawnSync(process.execPath, [...ALONE_FLAGS, process.argv[1]!, ...args], options);
-  const output = ended.stdout ?? '';
-  if (ended.error !== undefined) return { output, failure: ended.error.message };
-  if (ended.signal !== null) return { output, failure: `it was ended by ${ended.signal}` };
-  return { output, failure: ended.status === 0 ? null : `it ended with status ${ended.status}` };
 }

@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path';
 import type { Extent, WriteWatch } from '../image-sys.ts';
 import { failure } from './file-call.ts';
 import { listDirectory, readFile, readLink, writeTextFile } from './files.ts';
+import { undoLater } from './undo.ts';
 
 /** Documentation/trace/ftrace.rst (6.12): a trace of our own, apart from what others trace. */
 const INSTANCES = '/sys/kernel/tracing/instances';
@@ -45,6 +46,7 @@ export function watchWrites(paths: readonly string[]): WriteWatch {
   const traced = watched.map(() => 0);
   const text = Buffer.alloc(READ_BYTES);
   let rest = '';
+  const isRemoved = undoLater({ kind: 'remove', path: INSTANCE });
   const fd = openTrace(watched);
   let counts = watched.map(readSectors);
   const collect = (): void => {
@@ -83,6 +85,7 @@ export function watchWrites(paths: readonly string[]): WriteWatch {
     close() {
       closeSync(fd);
       removeInstance();
+      isRemoved();
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Runs in a stock system: a process that runs alone allocates as fast as it can, with everything else frozen,
+ * Runs in a stock system, under bin/guard: a process that runs alone allocates as fast as it can, with everything else frozen,
  * before the image is made, while it is read, and until the system is thawed. Its garbage collector must
  * not wait for a thread that is frozen too.
  */
@@ -7,12 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { openLinuxImage } from '../../../src/sys/linux/image-sys.ts';
 
 const sys = openLinuxImage();
-if (process.argv[2] === 'alone') console.log(JSON.stringify(stress()));
-else {
-  const { output, failure } = sys.runAlone(['alone'], '');
-  console.log(failure ?? output);
-  process.exitCode = failure === null ? 0 : 1;
-}
+console.log(JSON.stringify(sys.runAlone(stress)));
 
 function stress(): object {
   const threads = readdirSync('/proc/self/task').map((id) =>
