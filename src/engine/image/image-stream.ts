@@ -25,10 +25,8 @@ export function readImageStream(
   read: (firstPage: number, into: Uint8Array) => void,
 ): ImageStream {
   try {
-    const header = new Uint8Array(PAGE_BYTES);
     if (pages < 1) throw new RangeError('it is empty');
-    read(0, header);
-    const { listPages, storedPages, ...kernel } = decodeImageHeader(header);
+    const { listPages, storedPages, ...kernel } = readHeader(read);
     if (1 + listPages + storedPages !== pages) {
       throw new RangeError(`it has ${pages} pages and says ${1 + listPages + storedPages}`);
     }
@@ -50,15 +48,23 @@ export function readImageStream(
   }
 }
 
-/** The stream's page that is the first of the data, by its header alone. Throws E_IMAGE_STREAM. */
-export function readFirstDataPage(read: (firstPage: number, into: Uint8Array) => void): number {
-  const header = new Uint8Array(PAGE_BYTES);
-  read(0, header);
+/** What the header alone says. Throws E_IMAGE_STREAM. */
+export function readStreamHeader(read: (firstPage: number, into: Uint8Array) => void): {
+  readonly kernel: ImageKernel;
+  readonly firstDataPage: number;
+} {
   try {
-    return 1 + decodeImageHeader(header).listPages;
+    const { listPages, storedPages, ...kernel } = readHeader(read);
+    return { kernel, firstDataPage: 1 + listPages };
   } catch (cause) {
     throw notUnderstood(cause);
   }
+}
+
+function readHeader(read: (firstPage: number, into: Uint8Array) => void): ImageKernel & StreamCounts {
+  const header = new Uint8Array(PAGE_BYTES);
+  read(0, header);
+  return decodeImageHeader(header);
 }
 
 /** Anything but what a decoder says stays what it is. */

@@ -1,9 +1,9 @@
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice } from '../../sys/image-sys.ts';
 import { startXxh64 } from '../../sys/xxh64.ts';
-import { type ImageStream, planStreamHead, readFirstDataPage } from './image-stream.ts';
+import { type ImageStream, planStreamHead } from './image-stream.ts';
 import type { Dialect } from './pfn-list.ts';
-import { checkSection, readStagedImage, visitSection } from './section-reader.ts';
+import { checkSection, readStagedHeader, readStagedImage, visitSection } from './section-reader.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import type { Section } from './staging-layout.ts';
 
@@ -28,7 +28,7 @@ export function loadImage(
 
 /** As it lies there. Returns the checksum of the section. */
 function writeWhole(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): bigint {
-  const firstDataPage = readFirstDataPage((page, into) => area.readAny(image.firstPage + page, into));
+  const { firstDataPage } = readStagedHeader(area, image);
   return visitSection(area, image, buffer, (bytes, page) => writeFrom(snapshot, bytes, page, firstDataPage));
 }
 

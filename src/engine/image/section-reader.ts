@@ -1,7 +1,7 @@
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import { startXxh64 } from '../../sys/xxh64.ts';
-import { type ImageStream, readImageStream } from './image-stream.ts';
+import { type ImageStream, readImageStream, readStreamHeader } from './image-stream.ts';
 import { PageRuns } from './page-runs.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import { decodeIndexPage, type Section } from './staging-layout.ts';
@@ -31,6 +31,11 @@ export function checkSection(area: StagingArea, section: Section, checksum: bigi
     facts: { device: area.place.device, section: section.name || section.kind },
     hint: 'the disk does not keep what is written to it, or somebody else writes to it: test it, and repeat the command',
   });
+}
+
+/** What the header of an image section says; its list, a word for each page, is not read. Throws E_IMAGE_STREAM. */
+export function readStagedHeader(area: StagingArea, section: Section): ReturnType<typeof readStreamHeader> {
+  return readStreamHeader((first, into) => area.readAny(section.firstPage + first, into));
 }
 
 /** The stream of an image section. Throws E_IMAGE_STREAM. */

@@ -1,7 +1,7 @@
 import { TorporError } from '../../base/errors.ts';
 import { checkLoader, readLoader } from '../../engine/image/loader.ts';
 import { restoreImage } from '../../engine/image/restore-image.ts';
-import { readStagedImage } from '../../engine/image/section-reader.ts';
+import { readStagedHeader } from '../../engine/image/section-reader.ts';
 import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.ts';
 import type { StagingHeader } from '../../engine/image/staging-layout.ts';
 import type { OwnDisk } from '../../engine/image/take-image.ts';
@@ -59,7 +59,7 @@ function performPending(sys: Sys, image: ImageSys, place: StagingPlace, header: 
   });
   withArea(image, place, (area) => {
     const section = header.sections.find(({ kind }) => kind === 'image');
-    if (section !== undefined) checkLoader(readStagedImage(area, section).kernel, readLoader(sys));
+    if (section !== undefined) checkLoader(readStagedHeader(area, section).kernel, readLoader(sys));
   });
   const mark = markLog(sys, header.id);
   try {

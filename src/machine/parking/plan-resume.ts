@@ -2,7 +2,7 @@ import { TorporError } from '../../base/errors.ts';
 import { formatSize, PAGE_BYTES } from '../../base/units.ts';
 import { checkLoader, readLoader } from '../../engine/image/loader.ts';
 import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
-import { readStagedImage } from '../../engine/image/section-reader.ts';
+import { readStagedHeader } from '../../engine/image/section-reader.ts';
 import { StagingArea } from '../../engine/image/staging-area.ts';
 import { diskChanged, type FencedDisk, findChange } from '../../engine/image/watched-disks.ts';
 import { readFirmwareMap } from '../../memory/firmware-map.ts';
@@ -82,7 +82,7 @@ export function checkDisks(
 function compareKernel(sys: Sys, image: ImageSys, area: ParkingArea, parked: ParkedOs): Obstacle[] {
   const staging = new StagingArea(image, slotPlace(area, parked.slot), 'read');
   try {
-    checkLoader(readStagedImage(staging, parked.image).kernel, readLoader(sys));
+    checkLoader(readStagedHeader(staging, parked.image).kernel, readLoader(sys));
     return [];
   } catch (error) {
     if (!(error instanceof TorporError)) throw error;

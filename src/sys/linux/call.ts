@@ -6,7 +6,6 @@ export const SYSTEM_CALL = {
   ioctl: 16,
   readv: 19,
   writev: 20,
-  madvise: 28,
   flock: 73,
   syslog: 103,
   schedGetparam: 143,

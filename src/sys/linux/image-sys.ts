@@ -28,8 +28,6 @@ const EXTENTS_AT_A_TIME = 64;
 const REBOOT_COMMANDS = { off: 0x4321_fedc, restart: 0x0123_4567 } as const;
 
 const MLOCK_ONFAULT = 1;
-/** include/uapi/asm-generic/mman-common.h (since 5.4) */
-const MADV_PAGEOUT = 21;
 /** A readable line of proc_pid_maps(5) that names a file: `START-END r-xp OFFSET DEVICE INODE /PATH`. */
 const FILE_MAPPING = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \d+ +\/.*$/gm;
 
@@ -44,7 +42,6 @@ export function openLinuxImage(): ImageSys {
     ...freezeCalls,
     dropCaches() {
       freezeCalls.sync();
-      pageOutFiles();
       writeSpecial('/proc/sys/vm/drop_caches', '3');
     },
     freeBytes: () => Number(/^MemFree:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'utf8'))![1]) * 1024,
@@ -91,15 +88,6 @@ function lockMemory(): void {
     const [from, to] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
     if (syscall(SYSTEM_CALL.mlock2, from, to - from, MLOCK_ONFAULT, 0, 0, 0) < 0)
       throw failure('mlock2', '', lastErrno());
-  }
-}
-
-/** What this process has of files, most of Node: it is read again where it is needed. */
-function pageOutFiles(): void {
-  for (const [, start, end] of readFileSync('/proc/self/maps', 'utf8').matchAll(FILE_MAPPING)) {
-    const [from, to] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
-    // An older kernel, or what is locked, stays as it is.
-    syscall(SYSTEM_CALL.madvise, from, to - from, MADV_PAGEOUT, 0, 0, 0);
   }
 }
 
