@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Witness } from '../survival/witness.ts';
@@ -35,7 +35,12 @@ for (const kind of ['stock12-survival', 'stock13-survival'] as const) {
     const machine = await StockMachine.make(debian, directory);
     try {
       await machine.start();
-      assert.match(await must(machine, '/opt/torpor/bin/node /opt/torpor/stress.mjs'), /"pages":\d{4}/);
+      const run = (name: string): string =>
+        `/opt/torpor/bin/guard /opt/torpor/bin/node /opt/torpor/${name}.mjs`;
+      assert.match(await must(machine, run('allocation-stress')), /"pages":\d{4}/);
+      const killed = await machine.run(run('killed-freeze'));
+      assert.equal(killed.status, 128 + constants.signals.SIGKILL, killed.output);
+      await must(machine, 'echo written >/root/written && sync');
       await must(machine, 'torpor bank init');
       const witness = await Witness.open(machine);
       for (const { id, reason } of witness.skipped) t.diagnostic(`not run: ${id}, ${reason}`);

@@ -45,6 +45,20 @@ test('without a signal the program goes on, and ends by itself', () => {
   assert.deepEqual([stdout, signal], ['3\n', null]);
 });
 
+test('files are opened and modules loaded as before when it is over', () => {
+  const { stdout } = run(`
+    import { openSync, readSync } from 'node:fs';
+    import { open } from 'node:fs/promises';
+    runAlone(() => {});
+    const fd = openSync('/proc/self/comm');
+    const file = await open('/etc/passwd');
+    const text = (await file.read()).buffer.toString();
+    await file.close();
+    await import('node:readline/promises');
+    console.log(text.includes('root'), readSync(fd, Buffer.alloc(9)) > 0);`);
+  assert.equal(stdout, 'true true\n');
+});
+
 test('what starts the program gives Node these options', () => {
   for (const path of ['bin/guard', 'boot/copy-program'])
     assert.ok(readFileSync(join(REPOSITORY, path), 'utf8').includes(ALONE_FLAGS.join(' ')), path);

@@ -1,4 +1,6 @@
 import { TorporError } from '../../base/errors.ts';
+import { syscall } from '../native.ts';
+import { check, SYSTEM_CALL } from './call.ts';
 
 /**
  * Threads other than the first are frozen with everybody else, so nothing may wait for one: no concurrent
@@ -14,9 +16,15 @@ export const ALONE_FLAGS = [
 /** What a terminal, a service manager or a user ends or stops a process with. */
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGTSTP'] as const;
 
+/** include/uapi/linux/sched.h */
+const CLONE_FILES = 0x400;
+
 /** See ImageSys.runAlone. Synchronous throughout: what waits for the event loop waits until it has returned. */
 export function runAlone<T>(action: () => T): T {
   requireNoHelpers();
+  // SAFETY: a process that is killed closes its files with the last thread that has them, and frozen threads do not end.
+  // What only this thread has is closed with it: /dev/snapshot, which thaws them.
+  check('unshare', syscall(SYSTEM_CALL.unshare, CLONE_FILES, 0, 0, 0, 0, 0));
   let arrived: NodeJS.Signals | null = null;
   const wait = (signal: NodeJS.Signals): void => {
     arrived = signal;

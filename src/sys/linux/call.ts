@@ -15,6 +15,7 @@ export const SYSTEM_CALL = {
   reboot: 169,
   clockSettime: 227,
   kexecLoad: 246,
+  unshare: 272,
   fallocate: 285,
   mlock2: 325,
 } as const;

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import type { UndoStep } from '../image-sys.ts';
 
 /** Set by bin/guard, which reads the file when this process was ended by a signal. */
@@ -18,7 +18,9 @@ export function undoLater(step: UndoStep): () => void {
 /** A step a line, its fields apart by tabs: `thaw PLACE`, `write PATH VALUE`, `mount PLACE SOURCE TYPE OPTIONS`, `remove PATH`. */
 function writeSteps(): void {
   if (FILE === undefined) return;
-  writeFileSync(FILE, steps.map((step) => `${fieldsOf(step).join('\t')}\n`).join(''));
+  // All of them or those of before, whenever this process is ended.
+  writeFileSync(`${FILE}.new`, steps.map((step) => `${fieldsOf(step).join('\t')}\n`).join(''));
+  renameSync(`${FILE}.new`, FILE);
 }
 
 function fieldsOf(step: UndoStep): string[] {

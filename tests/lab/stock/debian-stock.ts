@@ -35,18 +35,26 @@ const BOOT_FILES = [
   'initramfs-tools/scripts/local-top/torpor',
 ];
 
+/** What tests run in it, beside Torpor. */
+const PROGRAMS = ['allocation-stress', 'killed-freeze'];
+
+async function bundleTest(name: string): Promise<string> {
+  const [program] = await bundleProgram(join(import.meta.dirname, `${name}.ts`), null);
+  return program!.text;
+}
+
 /** Builds it, or takes it from the cache. */
 export async function ensureStockDebian(kind: StockKind, report: ReportBuild): Promise<StockDebian> {
   const archive = await ensureDebianArchive(kind, report);
   const tools = await ensureToolImage(report);
-  const [stress] = await bundleProgram(join(import.meta.dirname, 'allocation-stress.ts'), null);
+  const programs = await Promise.all(PROGRAMS.map(async (name) => ({ name, text: await bundleTest(name) })));
   const files = [
     ...OVERLAY_FILES.map((name) => join(OVERLAY, name)),
     ...BOOT_FILES.map((name) => join(REPOSITORY, 'boot', name)),
     import.meta.filename,
   ];
   const hashes = await Promise.all(files.map((path) => hashFile(path)));
-  const inputs = { archive, tools, files: hashInputs({ hashes, stress: stress!.text }) };
+  const inputs = { archive, tools, files: hashInputs({ hashes, programs }) };
   const place = await cached(
     'stock-root',
     inputs,
@@ -58,7 +66,7 @@ export async function ensureStockDebian(kind: StockKind, report: ReportBuild): P
       await cp(OVERLAY, stage, { recursive: true, verbatimSymlinks: true });
       await runProcess('unsquashfs', ['-q', '-n', '-d', join(stage, 'opt/torpor'), tools]);
       await cp(join(REPOSITORY, 'boot'), join(stage, 'opt/torpor/boot'), { recursive: true });
-      await writeFile(join(stage, 'opt/torpor/stress.mjs'), stress!.text);
+      for (const { name, text } of programs) await writeFile(join(stage, `opt/torpor/${name}.mjs`), text);
       await symlink('/opt/torpor/bin/torpor', join(stage, 'usr/local/bin/torpor'));
       await mkdir(join(stage, 'var/lib/torpor/bank'), { recursive: true });
       await writeFile(join(stage, 'etc/hostname'), 'stock\n');
