@@ -61,6 +61,11 @@ test('a program that ends by itself has undone all; its status is passed on', ()
   assert.deepEqual(runGuarded(node), { status: 7, stderr: '', calls: [''] });
 });
 
+test('one that was ended with nothing to undo is not spoken of', () => {
+  const node = program('node', 'kill -KILL $$');
+  assert.deepEqual(runGuarded(node), { status: 137, stderr: '', calls: [''] });
+});
+
 test('the program is the one that decides what a signal to both is', { skip }, () => {
   const node = program('node', 'trap "exit 5" TERM; kill -TERM $PPID $$; sleep 5');
   assert.equal(runGuarded(node).status, 5);
