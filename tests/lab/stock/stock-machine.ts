@@ -31,7 +31,7 @@ const START_MS = 30 * 60_000;
 /** On a busy host a script takes minutes, and is no worse for it. */
 const EXEC_MS = 30 * 60_000;
 const CONSOLE_TAIL = 6000;
-const TRANSLATED_MIB = 256;
+const TRANSLATED_MIB = 128;
 
 /** What a script came to. */
 export interface ScriptResult {
