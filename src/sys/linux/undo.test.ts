@@ -61,6 +61,13 @@ test('a program that ends by itself has undone all; its status is passed on', ()
   assert.deepEqual(runGuarded(node), { status: 7, stderr: '', calls: [''] });
 });
 
+test('a guarded program may start another one', () => {
+  const inner = program('inner', 'printf "thaw\\t/srv\\n" >"$TORPOR_UNDO"; kill -KILL $$');
+  const node = program('node', `${GUARD} ${inner}; exit 3`);
+  const { status, calls } = runGuarded(node);
+  assert.deepEqual([status, calls], [3, ['fsfreeze --unfreeze /srv']]);
+});
+
 test('one that was ended with nothing to undo is not spoken of', () => {
   const node = program('node', 'kill -KILL $$');
   assert.deepEqual(runGuarded(node), { status: 137, stderr: '', calls: [''] });
