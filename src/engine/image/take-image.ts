@@ -3,6 +3,7 @@ import { alignUp, PAGE_BYTES } from '../../base/units.ts';
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
 import { DiskCopies } from './disk-copies.ts';
 import { freezeGuarded } from './guarded-freeze.ts';
+import { unmountGuarded } from './guarded-unmount.ts';
 import { rehearseWriting, SectionWriter } from './section-writer.ts';
 import { StageTimes } from './stage-times.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
@@ -80,15 +81,12 @@ export function takeImage(sys: ImageSys, plan: TakePlan, onProgress?: OnProgress
   try {
     area.discard();
     const notAhead = stages.run('ahead', () => copies.copyAhead(plan.filesystems, onProgress));
-    const { source, mountPoint: place, type, options } = plan.bank;
     return sys.runAlone(() => {
-      const isMounted = sys.undoLater({ kind: 'mount', source, place, type, options });
-      sys.unmount(place);
+      const mountBank = unmountGuarded(sys, plan.bank);
       try {
         return { ...freezeAndTake(sys, plan, { area, buffer, copies, stages }), notAhead };
       } finally {
-        sys.mount(source, place, type, options);
-        isMounted();
+        mountBank();
       }
     });
   } finally {

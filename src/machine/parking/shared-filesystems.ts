@@ -1,4 +1,5 @@
 import { TorporError } from '../../base/errors.ts';
+import { unmountGuarded } from '../../engine/image/guarded-unmount.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
 import type { MountedDisk } from '../mounts.ts';
@@ -32,19 +33,18 @@ export function withoutShared<T>(
 
 /** Returns what mounts it again. Throws E_DISK_IN_USE. */
 function unmount(sys: Sys, image: ImageSys, mount: MountedDisk): () => void {
-  const { disk, source, mountPoint: place, type } = mount;
-  const options = mount.options === '' ? 'defaults' : mount.options;
-  const isMounted = image.undoLater({ kind: 'mount', source, place, type, options });
+  let mountAgain: () => void;
   try {
-    image.unmount(place);
+    mountAgain = unmountGuarded(image, {
+      ...mount,
+      options: mount.options === '' ? 'defaults' : mount.options,
+    });
   } catch (cause) {
-    isMounted();
-    throw explainBusy(place, cause);
+    throw explainBusy(mount.mountPoint, cause);
   }
   return () => {
-    dropCache(sys, disk.path);
-    image.mount(source, place, type, options);
-    isMounted();
+    dropCache(sys, mount.disk.path);
+    mountAgain();
   };
 }
 
