@@ -4,10 +4,23 @@ import { DEBIAN, requireSame, type SurvivalProgram } from './program.ts';
 
 const TMUX = `tmux -S ${RAM}/tmux`;
 const PID = `${TMUX} list-panes -F '#{pane_pid}'`;
-/** Waits for it; when it does not come, says how often it was looked for, and what is there. */
+/**
+ * Where the text may have stopped: what both sleep in, whether the terminal is flow controlled, and what
+ * moves it: a window of its own, the same keys again, a signal to the editor, one to the terminal's server.
+ */
+const LOOK_INSIDE = `screen() { ${TMUX} capture-pane -p -t 0 | grep -v '^~$'; }
+  tty=$(${TMUX} list-panes -F '#{pane_tty}'); vi=$(${PID}); server=$(${TMUX} display -p '#{pid}')
+  ${TMUX} list-panes -aF '#{pane_pid} #{pane_tty} #{pane_in_mode} #{pane_dead} #{pane_input_off} #{history_bytes}'
+  for p in $server $vi; do grep -H . /proc/$p/wchan /proc/$p/syscall /proc/$p/io; done
+  stty -a -F $tty | head -n 4; ${TMUX} new-window -d 'date >${RAM}/window'; sleep 5; cat ${RAM}/window
+  for move in "${TMUX} send-keys -t 0 again" "kill -WINCH $vi" "kill -WINCH $server" "stty -F $tty rows 31"; do
+    $move; sleep 10; echo "after $move:"; screen; done`;
+
+/** Waits for it; when it does not come, says how often it was looked for, what is there and what moves it. */
 const screenHas = (text: string): string =>
   `i=0; begin=$(date +%s); until ${TMUX} capture-pane -p | grep -qF '${text}'; do i=$((i + 1))
-     [ $(($(date +%s) - begin)) -lt 200 ] || { echo "after $i looks:"; ${TMUX} capture-pane -p | grep -v '^~$'; exit 1; }
+     [ $(($(date +%s) - begin)) -lt 200 ] || { echo "after $i looks:"; ${TMUX} capture-pane -p | grep -v '^~$'
+       { set +e; ${LOOK_INSIDE}; } >&2; exit 1; }
      sleep 0.2; done`;
 
 export const editor: SurvivalProgram = {

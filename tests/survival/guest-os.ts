@@ -51,7 +51,7 @@ export class GuestOs {
       })
       .finally(() => clearTimeout(slow));
     if (exit === 0) return stdout.toString().trim();
-    const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-8).join('\n');
+    const said = `${stdout}\n${stderr}`.trim().split('\n').slice(-60).join('\n');
     throw new SurvivalError(
       `a script ended with status ${exit} in ${this.name}: ${said}\n--\n${script}${look}`,
     );
