@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import {
@@ -14,6 +12,7 @@ import {
 import { execInOs, pingAgent, switchOs } from './agent-calls.ts';
 import { type AgentClient, openAgent } from './agent-client.ts';
 import { execAway } from './exec-away.ts';
+import { newDirectory } from './new-directory.fixture.ts';
 
 type Say = (message: AgentMessage | string) => void;
 const REPORT = {
@@ -31,7 +30,7 @@ async function fakeOs(
   t: TestContext,
   answer: (request: AgentRequest, say: Say) => void,
 ): Promise<AgentClient> {
-  const path = join(mkdtempSync(join(tmpdir(), 'agent-')), 's');
+  const path = join(newDirectory(), 's');
   return await fakeOsAt(path, t, answer);
 }
 
@@ -60,7 +59,7 @@ async function fakeOsAt(
 }
 
 test('one client at a time has the port; the next one waits, but not for ever', async (t) => {
-  const path = join(mkdtempSync(join(tmpdir(), 'agent-')), 's');
+  const path = join(newDirectory(), 's');
   const first = await fakeOsAt(path, t, () => {});
   await assert.rejects(openAgent(path, { patienceMs: 150 }), { code: 'E_LAB_BUSY' });
   setTimeout(() => first.close(), 150);

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { newDirectory } from './new-directory.fixture.ts';
 import { findQemu, killQemu, requireQemu } from './qemu-process.ts';
 import { locateLab, makeStateDirectories, writeJsonFile } from './state.ts';
 
 function newState() {
-  const state = locateLab({ TORPOR_LAB_DIR: mkdtempSync(join(tmpdir(), 'lab-')) });
+  const state = locateLab({ TORPOR_LAB_DIR: newDirectory() });
   makeStateDirectories(state);
   return state;
 }

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { TorporError } from '../../src/base/errors.ts';
+import { newDirectory } from './new-directory.fixture.ts';
 import { openQmp } from './qmp.ts';
 
 /** A QEMU as far as QMP goes: `answer` gets each command and writes what it wants. */
@@ -13,7 +12,7 @@ async function fakeQemu(
   answer: (command: { execute: string; id: number; arguments?: object }, socket: Socket) => void,
   greeting = '{"QMP": {"version": {}, "capabilities": []}}\r\n',
 ): Promise<string> {
-  const path = join(mkdtempSync(join(tmpdir(), 'qmp-')), 's');
+  const path = join(newDirectory(), 's');
   const sockets: Socket[] = [];
   const server: Server = createServer((socket) => {
     sockets.push(socket);

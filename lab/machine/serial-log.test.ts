@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { newDirectory } from './new-directory.fixture.ts';
 import { logPosition, tailFile, waitForText } from './serial-log.ts';
 
-const newLog = (): string => join(mkdtempSync(join(tmpdir(), 'log-')), 'console.log');
+const newLog = (): string => join(newDirectory(), 'console.log');
 
 test('waitForText() sees text that comes later and in pieces, not what was there before', async () => {
   const log = newLog();
