@@ -20,7 +20,7 @@ interface DebianRecipe {
 
 const COMMON_PACKAGES = [
   ...['systemd-sysv', 'udev', 'dbus', 'login', 'util-linux', 'procps', 'e2fsprogs'],
-  ...['openssh-server', 'iproute2', 'curl', 'tmux', 'vim-tiny', 'sqlite3', 'python3-minimal'],
+  ...['openssh-server', 'iproute2', 'curl', 'tmux', 'nano', 'sqlite3', 'python3-minimal'],
 ];
 
 const STOCK_PACKAGES = [
@@ -35,11 +35,11 @@ export const DEBIAN_RECIPES: Readonly<Record<DebianKind, DebianRecipe>> = {
   stock13: { suite: 'trixie', packages: STOCK_PACKAGES },
   'stock12-survival': {
     suite: 'bookworm',
-    packages: [...STOCK_PACKAGES, 'tmux', 'vim-tiny', 'postgresql'],
+    packages: [...STOCK_PACKAGES, 'tmux', 'nano', 'postgresql'],
   },
   'stock13-survival': {
     suite: 'trixie',
-    packages: [...STOCK_PACKAGES, 'tmux', 'vim-tiny', 'gcc', 'libc6-dev'],
+    packages: [...STOCK_PACKAGES, 'tmux', 'nano', 'gcc', 'libc6-dev'],
   },
 };
 

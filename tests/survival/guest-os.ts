@@ -14,7 +14,7 @@ const COMMAND_MS = 480_000;
 /** One that takes longer may hang: what all programs wait for then is part of its failure. */
 const SLOW_MS = 150_000;
 const LOOK = `for p in /proc/[1-9]*; do [ -n "$(tr -d '\\0' <$p/cmdline)" ] || continue
-  echo "$p $(tr '\\0' ' ' <$p/cmdline | cut -c 1-100)"; cut -d ' ' -f 3 $p/stat; cat $p/stack; done 2>/dev/null`;
+  echo "$p $(tr '\\0' ' ' <$p/cmdline | cut -c 1-100)"; cut -d ' ' -f 3 $p/stat; cat $p/wchan; echo; cat $p/syscall; done 2>/dev/null`;
 
 /** One OS of a machine, as a survival program sees it. All calls are for when it runs. */
 export class GuestOs {
