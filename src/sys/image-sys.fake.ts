@@ -79,13 +79,19 @@ export class FakeImageSys implements ImageSys {
         return part.length;
       },
       write,
-      writeData: (bytes) => {
+      writeData: (bytes, isZero) => {
         const dataPages = Number(new DataView(parts[0]!.buffer).getBigUint64(IMAGE_PAGES_AT, true));
         const allPages = Number(new DataView(parts[0]!.buffer).getBigUint64(ALL_PAGES_AT, true));
         const isAccepted =
           parts.reduce((sum, { length }) => sum + length, 0) > (allPages - dataPages) * PAGE_BYTES;
         if (!isAccepted) throw new Error('pages of the data before the kernel has accepted the list');
-        write(bytes);
+        if (isZero === undefined) return write(bytes);
+        let stored = 0;
+        for (const zero of isZero) {
+          const from = zero === 1 ? 0 : stored++ * PAGE_BYTES;
+          write(zero === 1 ? new Uint8Array(PAGE_BYTES) : bytes.subarray(from, from + PAGE_BYTES));
+        }
+        if (stored * PAGE_BYTES !== bytes.length) throw new Error('pages that are left over');
       },
       free: () => {
         this.#call('free');

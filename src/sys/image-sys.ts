@@ -24,9 +24,10 @@ export interface SnapshotDevice {
   write(bytes: Uint8Array): void;
   /**
    * The same for memory of {@link ImageSys.allocatePages}, many pages at a time. Only behind the first page of the
-   * data: what the kernel refuses then is not told apart, and header and list have been accepted.
+   * data: what the kernel refuses then is not told apart, and header and list have been accepted. With `isZero`, a byte
+   * for each page, those that it is 1 for are zeros, and `bytes` has only the others.
    */
-  writeData(bytes: Uint8Array): void;
+  writeData(bytes: Uint8Array, isZero?: Uint8Array): void;
   /** Drops the image and thaws kernel threads. SAFETY: thaw() does nothing while there is an image. */
   free(): void;
   /** Thaws all tasks. */

@@ -68,7 +68,7 @@ function readHeader(read: (firstPage: number, into: Uint8Array) => void): ImageK
 }
 
 /** Anything but what a decoder says stays what it is. */
-function notUnderstood(cause: unknown): unknown {
+export function notUnderstood(cause: unknown): unknown {
   if (!(cause instanceof RangeError)) return cause;
   return new TorporError('E_IMAGE_STREAM', `the kernel's image is not understood: ${cause.message}`, {
     facts: { what: cause.message },

@@ -73,3 +73,11 @@ test('a stream that has changed is found out in every dialect', () => {
     assert.throws(() => load(staged, dialect, spoil), { code: 'E_STAGING' });
   }
 });
+
+test('a list that does not fit its data is refused before the kernel gets anything of it', () => {
+  const memory = memoryOf(Array.from({ length: 600 }, (_, index) => [index, index % 3] as const));
+  const spoil = (disk: Uint8Array): void => {
+    disk[(FIRST_SECTION_PAGE + 1) * PAGE_BYTES + 15]! ^= 0x80;
+  };
+  assert.throws(() => load(streamOf(memory, 'zero-flag'), 'plain', spoil), { code: 'E_IMAGE_STREAM' });
+});

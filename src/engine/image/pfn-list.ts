@@ -51,6 +51,22 @@ export class PfnListDecoder {
   }
 }
 
+/**
+ * Makes whole pages of a list plain, in place (memory at a multiple of 4 bytes); `marked` gets for each entry whether
+ * its page is marked as zeros. Returns how many entries there are before the end of the list.
+ */
+export function takeZeroFlags(pages: Uint8Array, marked: Uint8Array): number {
+  const halves = new Uint32Array(pages.buffer, pages.byteOffset, pages.length / 4);
+  const entries = halves.length / 2;
+  for (let entry = 0; entry < entries; entry += 1) {
+    const high = halves[2 * entry + 1]!;
+    if (high === 0xffff_ffff && halves[2 * entry] === 0xffff_ffff) return entry;
+    marked[entry] = high >>> 31;
+    halves[2 * entry + 1] = high & ~ZERO_FLAG_HIGH;
+  }
+  return entries;
+}
+
 /** The pages of a list, one at a time; the same buffer each time. */
 export function* encodePfnList(runs: PageRuns, dialect: Dialect): Generator<Uint8Array, void, undefined> {
   const page = new Uint8Array(PAGE_BYTES);

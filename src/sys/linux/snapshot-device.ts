@@ -27,22 +27,20 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
   const answer = allocate(PAGE_BYTES);
   const view = new DataView(answer.bytes.buffer, answer.bytes.byteOffset);
   const vector = allocate(MAX_PIECES * IOVEC_BYTES);
-  const pieces = new BigUint64Array(vector.bytes.buffer, vector.bytes.byteOffset, MAX_PIECES * 2);
+  /** Lower and upper half of each address and of each length. */
+  const halves = new Uint32Array(vector.bytes.buffer, vector.bytes.byteOffset, MAX_PIECES * 4);
+  for (let piece = 0; piece < MAX_PIECES; piece += 1) halves[4 * piece + 2] = PAGE_BYTES;
+  const point = (piece: number, address: number): void => {
+    halves[4 * piece] = address % 2 ** 32;
+    halves[4 * piece + 1] = address / 2 ** 32;
+  };
+  const zeros = Number(allocate(PAGE_BYTES).address);
   const fd = attempt('open', () => openSync(PATH, mode === 'take' ? constants.O_RDONLY : constants.O_WRONLY));
   const ioctl = ([call, request]: readonly [string, number], argument: bigint | number = 0): void => {
     if (syscall(SYSTEM_CALL.ioctl, fd, request, argument, 0, 0, 0) < 0) throw failure(call, lastErrno());
   };
-  /** Moves pages from there on, at most {@link MAX_PIECES}, each a piece of its own. Returns the bytes moved. */
-  const transfer = (call: 'readv' | 'writev', bytes: Uint8Array, from: number): number => {
-    const count = Math.min(MAX_PIECES, (bytes.length - from) / PAGE_BYTES);
-    const address = addressOf(bytes) + BigInt(from);
-    // Mostly the same buffer comes again and again.
-    if (pieces[0] !== address) {
-      for (let piece = 0; piece < MAX_PIECES; piece += 1) {
-        pieces[2 * piece] = address + BigInt(piece * PAGE_BYTES);
-        pieces[2 * piece + 1] = BigInt(PAGE_BYTES);
-      }
-    }
+  /** Moves the pages that the first pieces point at. Returns the bytes moved. */
+  const transfer = (call: 'readv' | 'writev', count: number): number => {
     const moved = syscall(SYSTEM_CALL[call], fd, vector.address, count, 0, 0, 0);
     if (moved < 0) throw failure(call, lastErrno());
     return moved;
@@ -61,8 +59,11 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
     },
     read(into) {
       // One page is all that the kernel gives at a time (snapshot_read()), but it does so for each piece of a readv(2).
+      const base = Number(addressOf(into));
       for (let done = 0; done < into.length; ) {
-        const read = transfer('readv', into, done);
+        const count = Math.min(MAX_PIECES, (into.length - done) / PAGE_BYTES);
+        for (let piece = 0; piece < count; piece += 1) point(piece, base + done + piece * PAGE_BYTES);
+        const read = transfer('readv', count);
         if (read === 0) return done;
         done += read;
       }
@@ -76,15 +77,22 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
         done += count;
       }
     },
-    writeData(bytes) {
-      for (let done = 0; done < bytes.length; ) {
-        const written = transfer('writev', bytes, done);
+    writeData(bytes, isZero) {
+      const pages = isZero?.length ?? bytes.length / PAGE_BYTES;
+      let next = Number(addressOf(bytes));
+      for (let page = 0; page < pages; ) {
+        const count = Math.min(MAX_PIECES, pages - page);
+        for (let piece = 0; piece < count; piece += 1) {
+          const isStored = isZero?.[page + piece] !== 1;
+          point(piece, isStored ? next : zeros);
+          if (isStored) next += PAGE_BYTES;
+        }
+        const written = transfer('writev', count);
         // SAFETY: the kernel stops at the page that it refuses (do_loop_readv_writev() of fs/read_write.c), and must
         // not be given another one: the failure may have freed what the next page would be put into. Hence not Node's
         // writev, which would go on by itself. Behind the list only memory can be missing (get_buffer()).
-        if (written !== Math.min(MAX_PIECES * PAGE_BYTES, bytes.length - done))
-          throw failure('writev', 'ENOMEM');
-        done += written;
+        if (written !== count * PAGE_BYTES) throw failure('writev', 'ENOMEM');
+        page += count;
       }
     },
     free: () => ioctl(IOCTL.free),
