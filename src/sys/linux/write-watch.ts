@@ -46,8 +46,7 @@ export function watchWrites(paths: readonly string[]): WriteWatch {
   const traced = watched.map(() => 0);
   const text = Buffer.alloc(READ_BYTES);
   let rest = '';
-  const isRemoved = undoLater({ kind: 'remove', path: INSTANCE });
-  const fd = openTrace(watched);
+  const { fd, remove } = openTrace(watched);
   let counts = watched.map(readSectors);
   const collect = (): void => {
     for (;;) {
@@ -84,8 +83,7 @@ export function watchWrites(paths: readonly string[]): WriteWatch {
     },
     close() {
       closeSync(fd);
-      removeInstance();
-      isRemoved();
+      remove();
     },
   };
 }
@@ -141,12 +139,17 @@ function readSectors(disk: Watched | null): number {
   return (fields[WRITTEN_SECTORS] ?? Number.NaN) + (fields[DISCARDED_SECTORS] ?? 0);
 }
 
-/** Starts the trace. Returns its pipe, which does not wait. */
-function openTrace(watched: readonly (Watched | null)[]): number {
+/** Starts the trace. Returns its pipe, which does not wait, and what removes the trace when the pipe is closed. */
+function openTrace(watched: readonly (Watched | null)[]): { readonly fd: number; remove(): void } {
   const disks = [...new Set(watched.flatMap((disk) => (disk === null ? [] : [disk.wholeDisk])))];
   if (disks.length === 0) throw failure('trace', INSTANCE, 'ENODEV');
   // One that was left by a program that was ended.
   if (existsSync(INSTANCE)) removeInstance();
+  const forget = undoLater({ kind: 'remove', path: INSTANCE });
+  const remove = (): void => {
+    removeInstance();
+    forget();
+  };
   try {
     mkdirSync(INSTANCE);
     const set = (file: string, value: string): void => writeTextFile(`${INSTANCE}/${file}`, value);
@@ -157,9 +160,10 @@ function openTrace(watched: readonly (Watched | null)[]): number {
     const anyDisk = disks.map((disk) => `dev == ${deviceNumber(disk)}`).join(' || ');
     set('events/block/block_bio_queue/filter', `!(rwbs ~ "R*") && nr_sector > 0 && (${anyDisk})`);
     set('events/block/block_bio_queue/enable', '1');
-    return openSync(`${INSTANCE}/trace_pipe`, constants.O_RDONLY | constants.O_NONBLOCK);
+    const fd = openSync(`${INSTANCE}/trace_pipe`, constants.O_RDONLY | constants.O_NONBLOCK);
+    return { fd, remove };
   } catch (cause) {
-    removeInstance();
+    remove();
     throw failure('trace', INSTANCE, (cause as NodeJS.ErrnoException).code ?? 'unknown', cause);
   }
 }

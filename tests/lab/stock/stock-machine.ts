@@ -26,7 +26,8 @@ import type { SurvivalMachine } from '../../survival/survival-machine.ts';
 import type { StockDebian } from './debian-stock.ts';
 import { scriptsOf } from './script-of.ts';
 
-const MEMORY = '768M';
+/** What each system has. */
+const MEMORY_MIB = 768;
 const START_MS = 30 * 60_000;
 /** On a busy host a script takes minutes, and is no worse for it. */
 const EXEC_MS = 30 * 60_000;
@@ -52,6 +53,8 @@ export class StockMachine implements SurvivalMachine {
   readonly #directory: string;
   readonly #debians: readonly StockDebian[];
   readonly #hasParking: boolean;
+  /** Behind the memory of the systems; none of them uses it, and each sees it as /dev/pmem0. */
+  readonly #ramBankMib: number;
   /** Behind all others. */
   readonly #added: string[] = [];
   #qemu: ChildProcess | null = null;
@@ -60,24 +63,31 @@ export class StockMachine implements SurvivalMachine {
   readonly #waiting = new Map<string, Waiting>();
   #onConsole: (line: string) => void = () => {};
 
-  private constructor(debians: readonly StockDebian[], directory: string, hasParking: boolean) {
+  private constructor(
+    debians: readonly StockDebian[],
+    directory: string,
+    hasParking: boolean,
+    ramBankMib: number,
+  ) {
     this.#debians = debians;
     this.#directory = directory;
     this.#hasParking = hasParking;
+    this.#ramBankMib = ramBankMib;
   }
 
   static async make(debian: StockDebian, directory: string): Promise<StockMachine> {
     return await StockMachine.makeWith([debian], directory, 0);
   }
 
-  /** Each Debian on a disk of its own (vda, then vdc …), and a disk (the last) to park on. */
+  /** Each Debian on a disk of its own (vda, then vdc …), and a disk (the last) or reserved memory to park on. */
   static async makeWith(
     debians: readonly StockDebian[],
     directory: string,
     parkingBytes: number,
+    ramBankMib = 0,
   ): Promise<StockMachine> {
     mkdirSync(directory, { recursive: true });
-    const machine = new StockMachine(debians, directory, parkingBytes > 0);
+    const machine = new StockMachine(debians, directory, parkingBytes > 0, ramBankMib);
     for (const [index, { image, initrd }] of debians.entries()) {
       const root = machine.#path(rootName(index));
       await runProcess('cp', ['--reflink=auto', '--sparse=always', image, root]);
@@ -300,12 +310,13 @@ export class StockMachine implements SurvivalMachine {
       'norandmaps',
       // For its services and what they start.
       `systemd.setenv=${PLAIN_INTEGER_CODE}`,
+      ...(this.#ramBankMib > 0 ? [`memmap=${this.#ramBankMib}M!${MEMORY_MIB}M`] : []),
       ...args,
     ];
     return [
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
       ...planAccelerator('tcg').flat().map(forStockKernel),
-      ...['-smp', '2', '-m', MEMORY, '-serial', 'stdio'],
+      ...['-smp', '2', '-m', `${MEMORY_MIB + this.#ramBankMib}M`, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
       ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
       ...['-kernel', this.#debians[which]!.kernel, '-initrd', this.#path(initrdName(which))],
