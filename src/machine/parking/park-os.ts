@@ -99,6 +99,7 @@ function leaveAndComeBack(
   staged: StagedRestore | undefined,
 ): Resumed {
   const startTsc = sys.readTsc();
+  const startMs = performance.now();
   const { own, area } = plan;
   const { os } = own;
   const warnings: string[] = [];
@@ -124,7 +125,7 @@ function leaveAndComeBack(
   };
   try {
     return withoutShared(sys, image, own.shared, warnings, () => {
-      const { tsc, stagesMs } = parkHeld(sys, image, task);
+      const { tsc, stagesMs } = parkHeld(sys, image, task, { unmount: performance.now() - startMs });
       const back = { tsc, createdMs: facts.createdMs, stagesMs };
       return { ...describeArrival(sys, image, plan, back), warnings };
     });
@@ -171,11 +172,12 @@ function parkHeld(
   sys: Sys,
   image: ImageSys,
   task: Omit<ParkPlan, 'beforeMs'>,
+  beforeMs: ParkPlan['beforeMs'],
 ): { readonly tsc: bigint; readonly stagesMs: Readonly<Record<string, number>> } {
   const startMs = performance.now();
   const release = holdPrograms(sys, image);
   try {
-    const plan = { ...task, beforeMs: { hold: performance.now() - startMs } };
+    const plan = { ...task, beforeMs: { ...beforeMs, hold: performance.now() - startMs } };
     const { stagesMs } = withLargeImage(sys, image, () => parkImage(image, plan));
     return { tsc: sys.readTsc(), stagesMs };
   } finally {
