@@ -27,7 +27,9 @@ import type { StockDebian } from './debian-stock.ts';
 import { scriptsOf } from './script-of.ts';
 
 /** What each system has. */
-const MEMORY_MIB = 768;
+const MEMORY_MIB = 1024;
+/** For the firmware's tables, which are at the end of the memory. */
+const FIRMWARE_MIB = 2;
 const START_MS = 30 * 60_000;
 /** On a busy host a script takes minutes, and is no worse for it. */
 const EXEC_MS = 30 * 60_000;
@@ -316,7 +318,7 @@ export class StockMachine implements SurvivalMachine {
     return [
       ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
       ...planAccelerator('tcg').flat().map(forStockKernel),
-      ...['-smp', '2', '-m', `${MEMORY_MIB + this.#ramBankMib}M`, '-serial', 'stdio'],
+      ...['-smp', '2', '-m', `${MEMORY_MIB + this.#ramBankMib + FIRMWARE_MIB}M`, '-serial', 'stdio'],
       ...['-serial', `unix:${socket},server=on,wait=off`],
       ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
       ...['-kernel', this.#debians[which]!.kernel, '-initrd', this.#path(initrdName(which))],
