@@ -19,6 +19,9 @@ export const syscall: (
   'int64_t syscall(int64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t)',
 );
 
+/** `int malloc_trim(size_t)`: gives free memory of the heap back to the kernel, all but so many bytes. */
+export const trimHeap: (keepBytes: number) => number = libc.func('int malloc_trim(size_t)');
+
 /**
  * `unsigned char *SHA256(const unsigned char *d, size_t n, unsigned char *md)` (OpenSSL's <openssl/sha.h>), which Node
  * exports to addons with the rest of its OpenSSL. Null in a Node that does not.
