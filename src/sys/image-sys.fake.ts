@@ -177,6 +177,8 @@ export class FakeImageSys implements ImageSys {
   fileExtents(path: string): Extent[] {
     return this.files.get(path) ?? [];
   }
+  releaseMemory(): void {}
+
   runAlone<T>(action: () => T): T {
     return this.onAlone(action);
   }

@@ -108,9 +108,10 @@ export interface ImageSys extends FreezeCalls {
   preallocate(path: string, sizeBytes: number): void;
   /** Where a file lies on the disk of its filesystem, in its order (FIEMAP). */
   fileExtents(path: string): Extent[];
+  /** Gives back memory that this process has had and no longer needs: it would be in the image, or in the way of one. */
+  releaseMemory(): void;
   /**
-   * Runs `action`, which freezes all but the thread that it runs in. Signals wait until it has ended. Memory that this
-   * process does not need is given back before: it would be in the image, or where an image is to be put. Throws E_USAGE
+   * Runs `action`, which freezes all but the thread that it runs in. Signals wait until it has ended. Throws E_USAGE
    * when this process has threads that it would wait for.
    */
   runAlone<T>(action: () => T): T;

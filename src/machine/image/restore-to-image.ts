@@ -22,6 +22,7 @@ export async function restoreToImage(
   const mark = markLog(sys, id);
   const plan = { staging, id, filesystems: own.filesystems.map(({ mountPoint }) => mountPoint), disks };
   try {
+    image.releaseMemory();
     withoutBank(session, () => restoreImage(image, plan));
   } catch (error) {
     discardWaiting(session, staged);

@@ -88,6 +88,7 @@ export async function snapshotImage(
   const parked = runHooks(sys, 'pre-park', { TORPOR_OS: os, TORPOR_TO: os });
   let result: TakeResult;
   try {
+    image.releaseMemory();
     result = withLargeImage(sys, image, () => takeImage(image, plan, onProgress));
   } catch (error) {
     throw explainImageFailure(sys, explainBusyBank(own, error), mark);

@@ -98,14 +98,16 @@ function leaveAndComeBack(
   plan: ParkOsPlan,
   staged: StagedRestore | undefined,
 ): Resumed {
-  const startTsc = sys.readTsc();
-  const startMs = performance.now();
   const { own, area } = plan;
   const { os } = own;
   const warnings: string[] = [];
   const facts = readImageFacts(sys, { os, tag: 'parked', note: '' });
   const id = newId();
   const mark = markLog(sys, id);
+  const after = afterOf(sys, plan, staged);
+  image.releaseMemory();
+  const startTsc = sys.readTsc();
+  const startMs = performance.now();
   const task: Omit<ParkPlan, 'beforeMs'> = {
     staging: slotPlace(area, own.slot),
     id,
@@ -121,7 +123,7 @@ function leaveAndComeBack(
       machine: facts.machine,
       kernel: facts.kernel,
     },
-    after: afterOf(sys, plan, staged),
+    after,
   };
   try {
     return withoutShared(sys, image, own.shared, warnings, () => {

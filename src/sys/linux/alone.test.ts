@@ -45,16 +45,6 @@ test('without a signal the program goes on, and ends by itself', () => {
   assert.deepEqual([stdout, signal], ['3\n', null]);
 });
 
-test('garbage is given back before, and what is in it may be alone once more', () => {
-  const { stdout } = run(`
-    const rssMib = () => process.memoryUsage.rss() / 2 ** 20;
-    for (let index = 0; index < 60; index += 1) Buffer.alloc(2 ** 20, 1);
-    const before = rssMib();
-    const [during, inner] = runAlone(() => [rssMib(), runAlone(() => 'inner')]);
-    console.log(before - during > 20, inner);`);
-  assert.equal(stdout, 'true inner\n');
-});
-
 test('files are opened and modules loaded as before when it is over', () => {
   const { stdout } = run(`
     import { openSync, readSync } from 'node:fs';

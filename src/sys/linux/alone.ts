@@ -1,7 +1,6 @@
 import { TorporError } from '../../base/errors.ts';
 import { syscall } from '../native.ts';
 import { check, SYSTEM_CALL } from './call.ts';
-import { releaseMemory } from './release-memory.ts';
 
 /**
  * Threads other than the first are frozen with everybody else, so nothing may wait for one: no concurrent
@@ -20,13 +19,9 @@ const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGTSTP'] as const;
 /** include/uapi/linux/sched.h */
 const CLONE_FILES = 0x400;
 
-let isAlone = false;
-
 /** See ImageSys.runAlone. Synchronous throughout: what waits for the event loop waits until it has returned. */
 export function runAlone<T>(action: () => T): T {
-  if (isAlone) return action();
   requireNoHelpers();
-  releaseMemory();
   // SAFETY: a process that is killed closes its files with the last thread that has them, and frozen threads do not end.
   // What only this thread has is closed with it: /dev/snapshot, which thaws them.
   check('unshare', syscall(SYSTEM_CALL.unshare, CLONE_FILES, 0, 0, 0, 0, 0));
@@ -37,10 +32,8 @@ export function runAlone<T>(action: () => T): T {
   // What this process has frozen it has to thaw, whoever wants to end it.
   for (const signal of SIGNALS) process.on(signal, wait);
   try {
-    isAlone = true;
     return action();
   } finally {
-    isAlone = false;
     // They are noticed when the event loop goes on.
     setImmediate(() => {
       for (const signal of SIGNALS) process.off(signal, wait);

@@ -10,6 +10,7 @@ import { check, SYSTEM_CALL } from './call.ts';
 import { failure, withFile } from './file-call.ts';
 import { freezeCalls } from './freeze.ts';
 import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
+import { releaseMemory } from './release-memory.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
 import { guard, undoLater } from './undo.ts';
 import { watchWrites } from './write-watch.ts';
@@ -60,6 +61,7 @@ export function openLinuxImage(): ImageSys {
     preallocate,
     fileExtents,
     runAlone,
+    releaseMemory,
     undoLater,
     guard,
   };
