@@ -32,6 +32,28 @@ export function describeBlockDevice(
     assert.deepEqual(read(device, 65_535, 1), [7]);
   });
 
+  check(
+    'transfers that were begun are done when they are waited for, in any order, once',
+    'write',
+    (device) => {
+      const [first, second] = [Buffer.alloc(4096, 1), Buffer.alloc(8192, 2)];
+      const ends = [device.beginWrite(0, first), device.beginWrite(16_384, second)];
+      for (const end of ends.toReversed()) end();
+      device.sync();
+      const [there, behind] = [Buffer.alloc(4096), Buffer.alloc(4096)];
+      const waits = [device.beginRead(0, there), device.beginRead(20_480, behind)];
+      for (const wait of [...waits, ...waits]) wait();
+      assert.deepEqual([there[4095], behind[0], read(device, 4096, 1)[0]], [1, 2, 7]);
+    },
+  );
+
+  check('a transfer that leaves the device fails', 'write', (device) => {
+    for (const begin of [device.beginRead, device.beginWrite]) {
+      const { facts } = failure('E_SYSCALL', () => begin(61_440, Buffer.alloc(8192))());
+      assert.equal(facts.errno, 'ERANGE');
+    }
+  });
+
   check('what is written is read, and nothing else changes', 'write', (device) => {
     device.write(4096, Uint8Array.of(1, 2, 3));
     device.sync();

@@ -40,18 +40,32 @@ export class FakeDisk {
     if (mode === 'write' && this.isHeld) throw this.#failure('open', 'EBUSY');
     this.open += 1;
     let isOpen = true;
+    const read = (offset: number, into: Uint8Array): void => {
+      this.#checkBounds('read', offset, into.length);
+      if (offset + into.length > this.badFrom) throw this.#failure('read', 'EIO');
+      into.set(this.bytes.subarray(offset, offset + into.length));
+    };
+    const write = (offset: number, bytes: Uint8Array): void => {
+      this.#change(mode, offset, bytes.length);
+      this.#put(offset, bytes.slice());
+    };
+    /** All of it happens at the end: who looks at the memory before, or changes it, is found out. */
+    const later = (transfer: () => void): (() => void) => {
+      let isDone = false;
+      return () => {
+        if (!isDone) {
+          isDone = true;
+          transfer();
+        }
+      };
+    };
     return {
       path: this.path,
       sizeBytes: this.bytes.length,
-      read: (offset, into) => {
-        this.#checkBounds('read', offset, into.length);
-        if (offset + into.length > this.badFrom) throw this.#failure('read', 'EIO');
-        into.set(this.bytes.subarray(offset, offset + into.length));
-      },
-      write: (offset, bytes) => {
-        this.#change(mode, offset, bytes.length);
-        this.#put(offset, bytes.slice());
-      },
+      read,
+      write,
+      beginRead: (offset, into) => later(() => read(offset, into)),
+      beginWrite: (offset, bytes) => later(() => write(offset, bytes)),
       zero: (offset, sizeBytes) => {
         this.#change(mode, offset, sizeBytes);
         this.#put(offset, new Uint8Array(sizeBytes));

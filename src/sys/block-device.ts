@@ -9,6 +9,13 @@ export interface BlockDevice {
   /** Fills `into` from byte `offset` on. Bytes behind the end are an error (ERANGE). */
   read(offset: number, into: Uint8Array): void;
   write(offset: number, bytes: Uint8Array): void;
+  /**
+   * Begins to read or write, and goes on by itself as far as this kernel can. What is returned waits for the end and
+   * throws what the call would have thrown; called again it does nothing. SAFETY: until then `bytes`, which lie outside
+   * of V8's heap (ImageSys.allocatePages), belong to the device.
+   */
+  beginRead(offset: number, into: Uint8Array): () => void;
+  beginWrite(offset: number, bytes: Uint8Array): () => void;
   /** Makes a range zero, by the device itself where it can. Multiples of 512 bytes. */
   zero(offset: number, sizeBytes: number): void;
   /** This kernel forgets what it has cached of the device; what it has written is written first. */

@@ -71,7 +71,14 @@ export interface Mapping {
 
 /** The errno of the last call through this module, as a name (`EPERM`) where it is a common one. */
 export function lastErrno(): string {
-  const number = koffi.errno();
+  return errnoName(lastErrnoNumber());
+}
+
+export function lastErrnoNumber(): number {
+  return koffi.errno();
+}
+
+export function errnoName(number: number): string {
   const found = Object.entries(koffi.os.errno).find(([, value]) => value === number);
   return found?.[0] ?? `errno ${number}`;
 }

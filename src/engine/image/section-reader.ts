@@ -6,7 +6,13 @@ import { PageRuns } from './page-runs.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
 import { decodeIndexPage, type Section } from './staging-layout.ts';
 
-/** Calls `action` with all of a section, chunk by chunk, in the buffer given; returns the checksum of all so far. */
+const HALF_BYTES = CHUNK_BYTES / 2;
+const HALF_PAGES = CHUNK_PAGES / 2;
+
+/**
+ * Calls `action` with all of a section, half a chunk at a time, in the buffer given: one half is read while the other
+ * one is looked at. Returns the checksum of all so far.
+ */
 export function visitSection(
   area: StagingArea,
   section: Section,
@@ -15,11 +21,22 @@ export function visitSection(
   checksum = startXxh64(),
 ): bigint {
   const pages = section.dataPages + section.indexPages;
-  for (let page = 0; page < pages; page += CHUNK_PAGES) {
-    const bytes = buffer.subarray(0, Math.min(CHUNK_BYTES, (pages - page) * PAGE_BYTES));
-    area.read(section.firstPage + page, bytes);
-    checksum.update(bytes);
-    action(bytes, page);
+  const begin = (page: number): { readonly bytes: Uint8Array; finish(): void } => {
+    const half = buffer.subarray(((page / HALF_PAGES) % 2) * HALF_BYTES);
+    const bytes = half.subarray(0, Math.min(HALF_PAGES, Math.max(0, pages - page)) * PAGE_BYTES);
+    return { bytes, finish: area.beginRead(section.firstPage + page, bytes) };
+  };
+  let next = begin(0);
+  try {
+    for (let page = 0; page < pages; page += HALF_PAGES) {
+      const { bytes, finish } = next;
+      finish();
+      if (page + HALF_PAGES < pages) next = begin(page + HALF_PAGES);
+      checksum.update(bytes);
+      action(bytes, page);
+    }
+  } finally {
+    next.finish();
   }
   return checksum.digest();
 }

@@ -24,9 +24,15 @@ export class SectionWriter {
 
   /** Whole pages, page-aligned memory. */
   append(bytes: Uint8Array): void {
-    this.#area.write(this.nextPage, bytes);
+    this.beginAppend(bytes)();
+  }
+
+  /** Begins it. Returns what waits for its end; until then `bytes` stay as they are. */
+  beginAppend(bytes: Uint8Array): () => void {
+    const finish = this.#area.beginWrite(this.nextPage, bytes);
     this.#checksum?.update(bytes);
     this.#dataPages += bytes.length / PAGE_BYTES;
+    return finish;
   }
 
   /** What a section says of itself; `runs` are written behind the data as its index. */

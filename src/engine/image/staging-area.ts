@@ -66,6 +66,16 @@ export class StagingArea {
     this.#visit(firstPage, bytes, (offset, piece) => this.#device.write(offset, piece));
   }
 
+  /** Begins to read; see BlockDevice.beginRead. */
+  beginRead(firstPage: number, into: Uint8Array): () => void {
+    return this.#begin(firstPage, into, (offset, piece) => this.#device.beginRead(offset, piece));
+  }
+
+  /** Begins to write; see BlockDevice.beginWrite. */
+  beginWrite(firstPage: number, bytes: Uint8Array): () => void {
+    return this.#begin(firstPage, bytes, (offset, piece) => this.#device.beginWrite(offset, piece));
+  }
+
   /** The same for memory of any kind. */
   readAny(firstPage: number, into: Uint8Array): void {
     for (let done = 0; done < into.length; done += CHUNK_BYTES) {
@@ -145,6 +155,22 @@ export class StagingArea {
     );
   }
 
+  #begin(
+    firstPage: number,
+    bytes: Uint8Array,
+    action: (offset: number, piece: Uint8Array) => () => void,
+  ): () => void {
+    const ends: (() => void)[] = [];
+    const finish = (): void => finishAll(ends);
+    try {
+      this.#visit(firstPage, bytes, (offset, piece) => void ends.push(action(offset, piece)));
+    } catch (error) {
+      finish();
+      throw error;
+    }
+    return finish;
+  }
+
   #visit(firstPage: number, bytes: Uint8Array, action: (offset: number, piece: Uint8Array) => void): void {
     this.requireRoom(firstPage, bytes.length / PAGE_BYTES);
     let [skip, done] = [firstPage * PAGE_BYTES, 0];
@@ -159,5 +185,15 @@ export class StagingArea {
       done += length;
       skip = 0;
     }
+  }
+}
+
+/** Waits for all transfers, whatever one of them comes to; then throws what the first one came to. */
+function finishAll([end, ...rest]: readonly (() => void)[]): void {
+  if (end === undefined) return;
+  try {
+    end();
+  } finally {
+    finishAll(rest);
   }
 }

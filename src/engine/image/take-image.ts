@@ -183,10 +183,18 @@ export function saveStream(
   const pages = snapshot.imageBytes() / PAGE_BYTES;
   area.requireRoom(firstPage, pages);
   const writer = new SectionWriter(area, firstPage, { isChecked });
-  for (;;) {
-    const count = snapshot.read(buffer);
-    if (count === 0) break;
-    writer.append(buffer.subarray(0, count));
+  const halves = [buffer.subarray(0, CHUNK_BYTES / 2), buffer.subarray(CHUNK_BYTES / 2)] as const;
+  let finish = (): void => {};
+  try {
+    // One half is written while the other one is filled.
+    for (let turn: 0 | 1 = 0; ; turn = turn === 0 ? 1 : 0) {
+      const count = snapshot.read(halves[turn]);
+      finish();
+      if (count === 0) break;
+      finish = writer.beginAppend(halves[turn].subarray(0, count));
+    }
+  } finally {
+    finish();
   }
   return writer.finish({ kind: 'image', name: '', sizeBytes: pages * PAGE_BYTES }, null, buffer);
 }

@@ -1,8 +1,9 @@
 import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import type { BlockDevice, BlockDeviceMode } from '../block-device.ts';
-import { allocate, lastErrno, syscall } from '../native.ts';
+import { allocate, errnoName, lastErrno, syscall } from '../native.ts';
 import { SYSTEM_CALL } from './call.ts';
+import { type Overlap, openOverlap } from './overlap.ts';
 
 // include/uapi/linux/fs.h
 const BLKFLSBUF = 0x1261;
@@ -58,20 +59,41 @@ function openDevice(path: string, mode: BlockDeviceMode, isDirect: boolean): Blo
     for (let done = 0; done < bytes.length; )
       done += attempt('write', () => writeSync(fd, bytes, done, bytes.length - done, offset + done));
   };
+  const read = (offset: number, into: Uint8Array): void => {
+    checkBounds('read', offset, into.length);
+    for (let done = 0; done < into.length; ) {
+      const count = attempt('read', () => readSync(fd, into, done, into.length - done, offset + done));
+      if (count === 0) throw failure('read', path, 'EIO');
+      done += count;
+    }
+  };
+  /** Undefined until somebody needs it; null: this kernel has none. */
+  let overlap: Overlap | null | undefined;
+  const begin = (call: 'read' | 'write', offset: number, bytes: Uint8Array): (() => void) => {
+    checkBounds(call, offset, bytes.length);
+    overlap ??= overlap === undefined ? openOverlap(fd) : null;
+    if (overlap === null || bytes.length === 0) {
+      (call === 'read' ? read : write)(offset, bytes);
+      return () => {};
+    }
+    let finish: (() => number) | null = overlap.begin(call, offset, bytes);
+    return () => {
+      const moved = finish?.() ?? bytes.length;
+      finish = null;
+      if (moved < 0) throw failure(call, path, errnoName(-moved));
+      // A disk moves all of what lies within it.
+      if (moved !== bytes.length) throw failure(call, path, 'EIO');
+    };
+  };
   let zeroesItself = isDisk;
   let isOpen = true;
   return {
     path,
     sizeBytes,
-    read(offset, into) {
-      checkBounds('read', offset, into.length);
-      for (let done = 0; done < into.length; ) {
-        const count = attempt('read', () => readSync(fd, into, done, into.length - done, offset + done));
-        if (count === 0) throw failure('read', path, 'EIO');
-        done += count;
-      }
-    },
+    read,
     write,
+    beginRead: (offset, into) => begin('read', offset, into),
+    beginWrite: (offset, bytes) => begin('write', offset, bytes),
     zero(offset, length) {
       checkBounds('BLKZEROOUT', offset, length);
       if (length === 0) return;
@@ -92,8 +114,10 @@ function openDevice(path: string, mode: BlockDeviceMode, isDirect: boolean): Blo
     },
     sync: () => attempt('fsync', () => fsyncSync(fd)),
     close() {
-      if (isOpen) closeSync(fd);
+      if (!isOpen) return;
       isOpen = false;
+      overlap?.close();
+      closeSync(fd);
     },
   };
 }
