@@ -1,15 +1,14 @@
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice } from '../../sys/image-sys.ts';
-import { startXxh64, type Xxh64 } from '../../sys/xxh64.ts';
+import { startXxh64 } from '../../sys/xxh64.ts';
 import { encodeImageHeader } from './image-header.ts';
 import { notUnderstood } from './image-stream.ts';
-import { type Dialect, PFNS_PER_PAGE, takeZeroFlags } from './pfn-list.ts';
+import type { Dialect } from './pfn-list.ts';
+import { LIST_BYTES, PlainList } from './plain-list.ts';
+import { readAhead } from './read-ahead.ts';
 import { checkSection, readStagedHeader, visitSection } from './section-reader.ts';
 import type { StagingArea } from './staging-area.ts';
 import type { Section } from './staging-layout.ts';
-
-/** Pages of a list that are read at a time, by {@link writePlain}. */
-const LIST_PAGES = 16;
 
 /**
  * Hands a stream to the kernel, which refuses it at its second page when it is not for this machine.
@@ -39,68 +38,54 @@ function writeWhole(snapshot: SnapshotDevice, area: StagingArea, image: Section,
 function writePlain(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): bigint {
   const { kernel, firstDataPage } = readStagedHeader(area, image);
   const listPages = firstDataPage - 1;
-  const listed = buffer.subarray(0, LIST_PAGES * PAGE_BYTES);
-  const stored = buffer.subarray(LIST_PAGES * PAGE_BYTES);
+  const storedPages = image.dataPages - firstDataPage;
   const checksum = startXxh64();
-  const header = listed.subarray(0, PAGE_BYTES);
+  const header = buffer.subarray(0, PAGE_BYTES);
   area.read(image.firstPage, header);
   checksum.update(header);
 
-  const list = { area, firstPage: image.firstPage + 1, pages: listPages, buffer: listed };
+  const list = new PlainList(area, image.firstPage + 1, listPages, buffer.subarray(0, LIST_BYTES));
   let [entries, zeros] = [0, 0];
-  visitList({ ...list, checksum }, (_, isZero) => {
+  for (const { isZero } of list.read(checksum)) {
     entries += isZero.length;
     for (const zero of isZero) zeros += zero;
-  });
-  if (firstDataPage + entries - zeros !== image.dataPages) {
-    const found = image.dataPages - firstDataPage;
-    throw notUnderstood(
-      new RangeError(`its list names ${entries - zeros} pages of data and there are ${found}`),
-    );
+  }
+  if (entries - zeros !== storedPages) {
+    const what = `its list names ${entries - zeros} pages of data and there are ${storedPages}`;
+    throw notUnderstood(new RangeError(what));
   }
   snapshot.write(encodeImageHeader(kernel, { listPages, storedPages: entries }));
-  visitList(list, (pages) => {
+  for (const { pages } of list.read()) {
     for (let at = 0; at < pages.length; at += PAGE_BYTES) snapshot.write(pages.subarray(at, at + PAGE_BYTES));
-  });
+  }
 
-  let next = image.firstPage + firstDataPage;
-  let isFirst = true;
-  visitList(list, (_, isZero) => {
-    for (let from = 0, to = 0; from < isZero.length; from = to) {
-      const end = isFirst ? from + 1 : isZero.length;
-      let count = 0;
-      while (to < end && count < stored.length / PAGE_BYTES) count += 1 - isZero[to++]!;
-      const bytes = stored.subarray(0, count * PAGE_BYTES);
-      area.read(next, bytes);
-      checksum.update(bytes);
-      next += count;
-      // With the first page of the data the kernel says what it thinks of the list.
-      if (isFirst) snapshot.write(count === 1 ? bytes : new Uint8Array(PAGE_BYTES));
-      else snapshot.writeData(bytes, isZero.subarray(from, to));
-      isFirst = false;
+  const write = dataWriter(snapshot);
+  const pieces = list.split();
+  readAhead(area, image.firstPage + firstDataPage, storedPages, buffer.subarray(LIST_BYTES), (bytes) => {
+    checksum.update(bytes);
+    for (let done = 0; done < bytes.length; ) {
+      const { isZero, stored } = pieces.next((bytes.length - done) / PAGE_BYTES);
+      if (isZero.length === 0) throw notUnderstood(new RangeError('its list has changed'));
+      write(bytes.subarray(done, done + stored * PAGE_BYTES), isZero);
+      done += stored * PAGE_BYTES;
     }
   });
+  // Zeros behind all that is stored.
+  for (let left = pieces.next(0); left.isZero.length > 0; left = pieces.next(0))
+    write(buffer.subarray(0, 0), left.isZero);
   return checksum.digest();
 }
 
-/** Reads a list piece by piece; `action` gets its pages made plain, and a byte for each entry: 1 when it was marked. */
-function visitList(
-  list: {
-    readonly area: StagingArea;
-    readonly firstPage: number;
-    readonly pages: number;
-    readonly buffer: Uint8Array;
-    readonly checksum?: Xxh64;
-  },
-  action: (pages: Uint8Array, isZero: Uint8Array) => void,
-): void {
-  const marked = new Uint8Array(LIST_PAGES * PFNS_PER_PAGE);
-  for (let page = 0; page < list.pages; page += LIST_PAGES) {
-    const part = list.buffer.subarray(0, Math.min(LIST_PAGES, list.pages - page) * PAGE_BYTES);
-    list.area.read(list.firstPage + page, part);
-    list.checksum?.update(part);
-    action(part, marked.subarray(0, takeZeroFlags(part, marked)));
-  }
+/** With the first page of the data the kernel says what it thinks of the list: that one is written alone. */
+function dataWriter(snapshot: SnapshotDevice): (bytes: Uint8Array, isZero: Uint8Array) => void {
+  let isFirst = true;
+  return (bytes, isZero) => {
+    if (!isFirst) return snapshot.writeData(bytes, isZero);
+    isFirst = false;
+    const stored = isZero[0] === 0 ? PAGE_BYTES : 0;
+    snapshot.write(stored > 0 ? bytes.subarray(0, stored) : new Uint8Array(PAGE_BYTES));
+    if (isZero.length > 1) snapshot.writeData(bytes.subarray(stored), isZero.subarray(1));
+  };
 }
 
 /**

@@ -3,41 +3,22 @@ import { PAGE_BYTES } from '../../base/units.ts';
 import { startXxh64 } from '../../sys/xxh64.ts';
 import { type ImageStream, readImageStream, readStreamHeader } from './image-stream.ts';
 import { PageRuns } from './page-runs.ts';
-import { CHUNK_BYTES, CHUNK_PAGES, type StagingArea } from './staging-area.ts';
+import { readAhead } from './read-ahead.ts';
+import type { StagingArea } from './staging-area.ts';
 import { decodeIndexPage, type Section } from './staging-layout.ts';
 
-const HALF_BYTES = CHUNK_BYTES / 2;
-const HALF_PAGES = CHUNK_PAGES / 2;
-
-/**
- * Calls `action` with all of a section, half a chunk at a time, in the buffer given: one half is read while the other
- * one is looked at. Returns the checksum of all so far.
- */
+/** Calls `action` with all of a section, piece by piece, in the buffer given; returns the checksum of all so far. */
 export function visitSection(
   area: StagingArea,
   section: Section,
   buffer: Uint8Array,
   action: (bytes: Uint8Array, page: number) => void = () => {},
-  checksum = startXxh64(),
 ): bigint {
-  const pages = section.dataPages + section.indexPages;
-  const begin = (page: number): { readonly bytes: Uint8Array; finish(): void } => {
-    const half = buffer.subarray(((page / HALF_PAGES) % 2) * HALF_BYTES);
-    const bytes = half.subarray(0, Math.min(HALF_PAGES, Math.max(0, pages - page)) * PAGE_BYTES);
-    return { bytes, finish: area.beginRead(section.firstPage + page, bytes) };
-  };
-  let next = begin(0);
-  try {
-    for (let page = 0; page < pages; page += HALF_PAGES) {
-      const { bytes, finish } = next;
-      finish();
-      if (page + HALF_PAGES < pages) next = begin(page + HALF_PAGES);
-      checksum.update(bytes);
-      action(bytes, page);
-    }
-  } finally {
-    next.finish();
-  }
+  const checksum = startXxh64();
+  readAhead(area, section.firstPage, section.dataPages + section.indexPages, buffer, (bytes, page) => {
+    checksum.update(bytes);
+    action(bytes, page);
+  });
   return checksum.digest();
 }
 
