@@ -46,9 +46,9 @@ function writePlain(snapshot: SnapshotDevice, area: StagingArea, image: Section,
 
   const list = new PlainList(area, image.firstPage + 1, listPages, buffer.subarray(0, LIST_BYTES));
   let [entries, zeros] = [0, 0];
-  for (const { isZero } of list.read(checksum)) {
-    entries += isZero.length;
-    for (const zero of isZero) zeros += zero;
+  for (const piece of list.read(checksum)) {
+    entries += piece.isZero.length;
+    zeros += piece.zeros;
   }
   if (entries - zeros !== storedPages) {
     const what = `its list names ${entries - zeros} pages of data and there are ${storedPages}`;

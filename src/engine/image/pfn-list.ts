@@ -53,18 +53,21 @@ export class PfnListDecoder {
 
 /**
  * Makes whole pages of a list plain, in place (memory at a multiple of 4 bytes); `marked` gets for each entry whether
- * its page is marked as zeros. Returns how many entries there are before the end of the list.
+ * its page is marked as zeros. Returns how many entries there are before the end of the list, and how many are marked.
  */
-export function takeZeroFlags(pages: Uint8Array, marked: Uint8Array): number {
+export function takeZeroFlags(pages: Uint8Array, marked: Uint8Array): { entries: number; zeros: number } {
   const halves = new Uint32Array(pages.buffer, pages.byteOffset, pages.length / 4);
-  const entries = halves.length / 2;
-  for (let entry = 0; entry < entries; entry += 1) {
-    const high = halves[2 * entry + 1]!;
-    if (high === 0xffff_ffff && halves[2 * entry] === 0xffff_ffff) return entry;
-    marked[entry] = high >>> 31;
-    halves[2 * entry + 1] = high & ~ZERO_FLAG_HIGH;
+  let [entries, zeros] = [0, 0];
+  for (let at = 0; at < halves.length; at += 2) {
+    const high = halves[at + 1]!;
+    if (high === 0xffff_ffff && halves[at] === 0xffff_ffff) break;
+    const isZero = high >>> 31;
+    if (isZero === 1) halves[at + 1] = high & ~ZERO_FLAG_HIGH;
+    marked[entries] = isZero;
+    entries += 1;
+    zeros += isZero;
   }
-  return entries;
+  return { entries, zeros };
 }
 
 /** The pages of a list, one at a time; the same buffer each time. */

@@ -11,6 +11,8 @@ export const LIST_BYTES = LIST_PAGES * PAGE_BYTES;
 interface PlainPiece {
   readonly pages: Uint8Array;
   readonly isZero: Uint8Array;
+  /** How many of them are. */
+  readonly zeros: number;
 }
 
 /** The list of a staged image, for a kernel that knows no marks. It is read piece by piece, in the buffer given. */
@@ -34,7 +36,8 @@ export class PlainList {
       const pages = this.#buffer.subarray(0, Math.min(LIST_PAGES, this.#pages - page) * PAGE_BYTES);
       this.#area.read(this.#firstPage + page, pages);
       checksum?.update(pages);
-      yield { pages, isZero: marked.subarray(0, takeZeroFlags(pages, marked)) };
+      const { entries, zeros } = takeZeroFlags(pages, marked);
+      yield { pages, isZero: marked.subarray(0, entries), zeros };
     }
   }
 
