@@ -7,7 +7,7 @@ import { readAhead } from './read-ahead.ts';
 import type { StagingArea } from './staging-area.ts';
 import { decodeIndexPage, type Section } from './staging-layout.ts';
 
-/** Calls `action` with all of a section, piece by piece, in the buffer given; returns the checksum of all so far. */
+/** Calls `action` with all of a section, piece by piece, in the buffer given; returns its checksum. */
 export function visitSection(
   area: StagingArea,
   section: Section,

@@ -71,7 +71,7 @@ function openDevice(path: string, mode: BlockDeviceMode, isDirect: boolean): Blo
   let overlap: Overlap | null | undefined;
   const begin = (call: 'read' | 'write', offset: number, bytes: Uint8Array): (() => void) => {
     checkBounds(call, offset, bytes.length);
-    overlap ??= overlap === undefined ? openOverlap(fd) : null;
+    if (overlap === undefined) overlap = openOverlap(fd);
     if (overlap === null || bytes.length === 0) {
       (call === 'read' ? read : write)(offset, bytes);
       return () => {};

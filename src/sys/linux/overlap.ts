@@ -1,3 +1,4 @@
+import { defineStruct, u16, u32, u64 } from '../../base/struct.ts';
 import { addressOf, allocate, lastErrno, lastErrnoNumber, syscall } from '../native.ts';
 import { SYSTEM_CALL } from './call.ts';
 
@@ -5,18 +6,23 @@ import { SYSTEM_CALL } from './call.ts';
 const MAX_TRANSFERS = 256;
 /** IOCB_CMD_PREAD and IOCB_CMD_PWRITE of include/uapi/linux/aio_abi.h (6.12). */
 const COMMAND = { read: 0, write: 1 } as const;
-/** struct io_event, 32 bytes: data u64 at 0, result s64 at 16. */
-const EVENT_BYTES = 32;
-/**
- * One struct iocb of 64 bytes (data u64 at 0, opcode u16 at 16, file u32 at 20; buffer, bytes and offset u64 at 24, 32
- * and 40), the list with its address, the context's number, and events.
- */
+/** struct iocb and struct io_event of the same file. */
+const IOCB = defineStruct('iocb', 64, {
+  data: u64(0),
+  opcode: u16(16),
+  file: u32(20),
+  address: u64(24),
+  sizeBytes: u64(32),
+  offset: u64(40),
+});
+const IO_EVENT = defineStruct('io_event', 32, { data: u64(0), result: u64(16) });
+/** One request, the list with its address, the context's number, and events. */
 const PLACE = {
   request: 0,
   list: 64,
   context: 72,
   events: 128,
-  end: 128 + MAX_TRANSFERS * EVENT_BYTES,
+  end: 128 + MAX_TRANSFERS * IO_EVENT.sizeBytes,
 } as const;
 
 /** Transfers between a file and memory that go on while this process does something else. */
@@ -48,19 +54,22 @@ export function openOverlap(fd: number): Overlap | null {
     const count = syscall(SYSTEM_CALL.ioGetevents, context, 1, MAX_TRANSFERS, addressAt(PLACE.events), 0, 0);
     if (count < 0 && lastErrno() !== 'EINTR') throw new Error(`io_getevents failed: ${lastErrno()}`);
     for (let event = 0; event < count; event += 1) {
-      const at = PLACE.events + event * EVENT_BYTES;
-      results.set(Number(view.getBigUint64(at, true)), Number(view.getBigInt64(at + 16, true)));
+      const { data, result } = IO_EVENT.decode(memory.bytes, PLACE.events + event * IO_EVENT.sizeBytes);
+      results.set(Number(data), Number(BigInt.asIntN(64, result)));
     }
   };
   return {
     begin(kind, offset, bytes) {
       const id = ++last;
-      view.setBigUint64(0, BigInt(id), true);
-      view.setUint16(16, COMMAND[kind], true);
-      view.setUint32(20, fd, true);
-      view.setBigUint64(24, addressOf(bytes), true);
-      view.setBigUint64(32, BigInt(bytes.length), true);
-      view.setBigUint64(40, BigInt(offset), true);
+      const request = {
+        data: BigInt(id),
+        opcode: COMMAND[kind],
+        file: fd,
+        address: addressOf(bytes),
+        sizeBytes: BigInt(bytes.length),
+        offset: BigInt(offset),
+      };
+      IOCB.encodeInto(memory.bytes, request, PLACE.request);
       // SAFETY: the kernel has copied the request when the call returns.
       const submitted = syscall(SYSTEM_CALL.ioSubmit, context, 1, addressAt(PLACE.list), 0, 0, 0);
       if (submitted < 0) results.set(id, -lastErrnoNumber());
