@@ -63,6 +63,13 @@ export class FakeImageSys implements ImageSys {
       this.#call('write', parts.length > 0);
       parts.push(bytes.slice());
     };
+    const requireAccepted = (): void => {
+      const header = new DataView(parts[0]!.buffer);
+      const counted = (at: number): number => Number(header.getBigUint64(at, true));
+      const beforeData = counted(ALL_PAGES_AT) - counted(IMAGE_PAGES_AT);
+      const isAccepted = parts.reduce((sum, { length }) => sum + length, 0) > beforeData * PAGE_BYTES;
+      if (!isAccepted) throw new Error('pages of the data before the kernel has accepted the list');
+    };
     return {
       freeze: () => this.#call('freeze'),
       createImage: () => {
@@ -79,19 +86,13 @@ export class FakeImageSys implements ImageSys {
         return part.length;
       },
       write,
-      writeData: (bytes, isZero) => {
-        const dataPages = Number(new DataView(parts[0]!.buffer).getBigUint64(IMAGE_PAGES_AT, true));
-        const allPages = Number(new DataView(parts[0]!.buffer).getBigUint64(ALL_PAGES_AT, true));
-        const isAccepted =
-          parts.reduce((sum, { length }) => sum + length, 0) > (allPages - dataPages) * PAGE_BYTES;
-        if (!isAccepted) throw new Error('pages of the data before the kernel has accepted the list');
-        if (isZero === undefined) return write(bytes);
-        let stored = 0;
-        for (const zero of isZero) {
-          const from = zero === 1 ? 0 : stored++ * PAGE_BYTES;
-          write(zero === 1 ? new Uint8Array(PAGE_BYTES) : bytes.subarray(from, from + PAGE_BYTES));
-        }
-        if (stored * PAGE_BYTES !== bytes.length) throw new Error('pages that are left over');
+      writeData: (bytes) => {
+        requireAccepted();
+        write(bytes);
+      },
+      writeZeros: (pages) => {
+        requireAccepted();
+        write(new Uint8Array(pages * PAGE_BYTES));
       },
       free: () => {
         this.#call('free');

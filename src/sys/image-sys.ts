@@ -24,10 +24,11 @@ export interface SnapshotDevice {
   write(bytes: Uint8Array): void;
   /**
    * The same for memory of {@link ImageSys.allocatePages}, many pages at a time. Only behind the first page of the
-   * data: what the kernel refuses then is not told apart, and header and list have been accepted. With `isZero`, a byte
-   * for each page, those that it is 1 for are zeros, and `bytes` has only the others.
+   * data: what the kernel refuses then is not told apart, and header and list have been accepted.
    */
-  writeData(bytes: Uint8Array, isZero?: Uint8Array): void;
+  writeData(bytes: Uint8Array): void;
+  /** So many pages of zeros, where {@link writeData} may write. */
+  writeZeros(pages: number): void;
   /** Drops the image and thaws kernel threads. SAFETY: thaw() does nothing while there is an image. */
   free(): void;
   /** Thaws all tasks. */

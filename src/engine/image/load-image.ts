@@ -4,7 +4,7 @@ import { startXxh64 } from '../../sys/xxh64.ts';
 import { encodeImageHeader } from './image-header.ts';
 import { notUnderstood } from './image-stream.ts';
 import type { Dialect } from './pfn-list.ts';
-import { LIST_BYTES, PlainList } from './plain-list.ts';
+import { LIST_BYTES, PlainList, type PlainRun } from './plain-list.ts';
 import { readAhead } from './read-ahead.ts';
 import { checkSection, readStagedHeader, visitSection } from './section-reader.ts';
 import type { StagingArea } from './staging-area.ts';
@@ -59,33 +59,59 @@ function writePlain(snapshot: SnapshotDevice, area: StagingArea, image: Section,
     for (let at = 0; at < pages.length; at += PAGE_BYTES) snapshot.write(pages.subarray(at, at + PAGE_BYTES));
   }
 
-  const write = dataWriter(snapshot);
-  const pieces = list.split();
+  const data = new DataWriter(snapshot);
+  const runs = list.runs();
+  let run: PlainRun = { pages: 0, isZero: false };
+  /** To the next page that is stored, zeros before it written. Returns how many are stored there. */
+  const advance = (): number => {
+    while (run.pages === 0 || run.isZero) {
+      if (run.pages > 0) data.writeZeros(run.pages);
+      const { value } = runs.next();
+      if (value === undefined) return 0;
+      run = value;
+    }
+    return run.pages;
+  };
   readAhead(area, image.firstPage + firstDataPage, storedPages, buffer.subarray(LIST_BYTES), (bytes) => {
     checksum.update(bytes);
     for (let done = 0; done < bytes.length; ) {
-      const { isZero, stored } = pieces.next((bytes.length - done) / PAGE_BYTES);
-      if (isZero.length === 0) throw notUnderstood(new RangeError('its list has changed'));
-      write(bytes.subarray(done, done + stored * PAGE_BYTES), isZero);
-      done += stored * PAGE_BYTES;
+      const pages = Math.min(advance(), (bytes.length - done) / PAGE_BYTES);
+      if (pages === 0) throw notUnderstood(new RangeError('its list has changed'));
+      data.write(bytes.subarray(done, done + pages * PAGE_BYTES));
+      run = { ...run, pages: run.pages - pages };
+      done += pages * PAGE_BYTES;
     }
   });
   // Zeros behind all that is stored.
-  for (let left = pieces.next(0); left.isZero.length > 0; left = pieces.next(0))
-    write(buffer.subarray(0, 0), left.isZero);
+  advance();
   return checksum.digest();
 }
 
 /** With the first page of the data the kernel says what it thinks of the list: that one is written alone. */
-function dataWriter(snapshot: SnapshotDevice): (bytes: Uint8Array, isZero: Uint8Array) => void {
-  let isFirst = true;
-  return (bytes, isZero) => {
-    if (!isFirst) return snapshot.writeData(bytes, isZero);
-    isFirst = false;
-    const stored = isZero[0] === 0 ? PAGE_BYTES : 0;
-    snapshot.write(stored > 0 ? bytes.subarray(0, stored) : new Uint8Array(PAGE_BYTES));
-    if (isZero.length > 1) snapshot.writeData(bytes.subarray(stored), isZero.subarray(1));
-  };
+class DataWriter {
+  readonly #snapshot: SnapshotDevice;
+  #isAccepted = false;
+
+  constructor(snapshot: SnapshotDevice) {
+    this.#snapshot = snapshot;
+  }
+
+  write(bytes: Uint8Array): void {
+    const rest = this.#isAccepted ? bytes : bytes.subarray(PAGE_BYTES);
+    if (!this.#isAccepted) this.#begin(bytes.subarray(0, PAGE_BYTES));
+    this.#snapshot.writeData(rest);
+  }
+
+  writeZeros(pages: number): void {
+    const rest = this.#isAccepted ? pages : pages - 1;
+    if (!this.#isAccepted) this.#begin(new Uint8Array(PAGE_BYTES));
+    this.#snapshot.writeZeros(rest);
+  }
+
+  #begin(page: Uint8Array): void {
+    this.#snapshot.write(page);
+    this.#isAccepted = true;
+  }
 }
 
 /**

@@ -15,6 +15,12 @@ interface PlainPiece {
   readonly zeros: number;
 }
 
+/** Pages one behind the other that are all stored, or all marked as zeros. */
+export interface PlainRun {
+  readonly pages: number;
+  readonly isZero: boolean;
+}
+
 /** The list of a staged image, for a kernel that knows no marks. It is read piece by piece, in the buffer given. */
 export class PlainList {
   readonly #area: StagingArea;
@@ -41,20 +47,16 @@ export class PlainList {
     }
   }
 
-  /** Hands out the entries one after the other: each time some of them, with at most so many pages that are stored. */
-  split(): { next(most: number): { readonly isZero: Uint8Array; readonly stored: number } } {
-    const pieces = this.read();
-    let left: Uint8Array = new Uint8Array();
-    return {
-      next(most) {
-        if (left.length === 0) left = pieces.next().value?.isZero ?? left;
-        let [length, stored] = [0, 0];
-        for (; length < left.length && stored + 1 - left[length]! <= most; length += 1)
-          stored += 1 - left[length]!;
-        const isZero = left.subarray(0, length);
-        left = left.subarray(length);
-        return { isZero, stored };
-      },
-    };
+  /** Its pages, as they follow one another. */
+  *runs(): Generator<PlainRun, void, undefined> {
+    for (const { isZero } of this.read()) {
+      for (let at = 0; at < isZero.length; ) {
+        const marked = isZero[at]!;
+        const other = isZero.indexOf(1 - marked, at);
+        const end = other < 0 ? isZero.length : other;
+        yield { pages: end - at, isZero: marked === 1 };
+        at = end;
+      }
+    }
   }
 }

@@ -12,6 +12,7 @@ export const SYSTEM_CALL = {
   schedSetscheduler: 144,
   schedGetscheduler: 145,
   sync: 162,
+  umount2: 166,
   reboot: 169,
   ioSetup: 206,
   ioDestroy: 207,

@@ -1,6 +1,4 @@
-import { spawnSync } from 'node:child_process';
 import { constants, fstatSync, fsyncSync, ftruncateSync, readFileSync, writeSync } from 'node:fs';
-import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { Extent, ImageSys } from '../image-sys.ts';
 import { allocate, lastErrno, syscall } from '../native.ts';
@@ -10,6 +8,7 @@ import { check, SYSTEM_CALL } from './call.ts';
 import { failure, withFile } from './file-call.ts';
 import { freezeCalls } from './freeze.ts';
 import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
+import { mount, unmount } from './mounting.ts';
 import { releaseMemory } from './release-memory.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
 import { guard, undoLater } from './undo.ts';
@@ -53,10 +52,8 @@ export function openLinuxImage(): ImageSys {
         // Nothing depends on it.
       }
     },
-    mount(source, place, type, options) {
-      run('mount', place, ['-t', type, '-o', options, source, place]);
-    },
-    unmount: (place) => run('umount', place, [place]),
+    mount,
+    unmount,
     endMachine: (how) => check('reboot', reboot(REBOOT_COMMANDS[how])),
     preallocate,
     fileExtents,
@@ -69,16 +66,6 @@ export function openLinuxImage(): ImageSys {
 
 function reboot(command: number): number {
   return syscall(SYSTEM_CALL.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, command, 0, 0, 0);
-}
-
-/** mount(8) and umount(8) know the options' texts and keep /run/mount in order. */
-function run(program: string, path: string, args: readonly string[]): void {
-  const ended = spawnSync(program, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
-  if (ended.status === 0) return;
-  const said = (ended.stderr ?? ended.error?.message ?? '').trim().split('\n')[0]!;
-  throw new TorporError('E_SYSCALL', `${program} of ${path} failed: ${said}`, {
-    facts: { call: program, path, errno: /busy/.test(said) ? 'EBUSY' : 'unknown', said },
-  });
 }
 
 /**

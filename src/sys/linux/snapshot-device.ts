@@ -2,14 +2,11 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice, SnapshotMode } from '../image-sys.ts';
-import { addressOf, allocate, lastErrno, syscall } from '../native.ts';
+import { allocate, lastErrno, syscall } from '../native.ts';
 import { SYSTEM_CALL } from './call.ts';
+import { consecutiveVectors, type PageVector, zeroVector } from './page-vector.ts';
 
 const PATH = '/dev/snapshot';
-/** Below IOV_MAX (include/uapi/linux/uio.h). */
-const MAX_PIECES = 256;
-/** struct iovec (include/uapi/linux/uio.h): address and length. */
-const IOVEC_BYTES = 16;
 
 /** include/linux/suspend_ioctls.h, include/uapi/linux/suspend_ioctls.h (6.12): magic '3'. */
 const IOCTL = {
@@ -26,24 +23,26 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
   // Made now: while everything is frozen nothing new should be needed.
   const answer = allocate(PAGE_BYTES);
   const view = new DataView(answer.bytes.buffer, answer.bytes.byteOffset);
-  const vector = allocate(MAX_PIECES * IOVEC_BYTES);
-  /** Lower and upper half of each address and of each length. */
-  const halves = new Uint32Array(vector.bytes.buffer, vector.bytes.byteOffset, MAX_PIECES * 4);
-  for (let piece = 0; piece < MAX_PIECES; piece += 1) halves[4 * piece + 2] = PAGE_BYTES;
-  const point = (piece: number, address: number): void => {
-    halves[4 * piece] = address % 2 ** 32;
-    halves[4 * piece + 1] = address / 2 ** 32;
-  };
-  const zeros = Number(allocate(PAGE_BYTES).address);
+  const vectorOf = consecutiveVectors();
+  const zeros = zeroVector();
   const fd = attempt('open', () => openSync(PATH, mode === 'take' ? constants.O_RDONLY : constants.O_WRONLY));
   const ioctl = ([call, request]: readonly [string, number], argument: bigint | number = 0): void => {
     if (syscall(SYSTEM_CALL.ioctl, fd, request, argument, 0, 0, 0) < 0) throw failure(call, lastErrno());
   };
-  /** Moves the pages that the first pieces point at. Returns the bytes moved. */
-  const transfer = (call: 'readv' | 'writev', count: number): number => {
-    const moved = syscall(SYSTEM_CALL[call], fd, vector.address, count, 0, 0, 0);
+  /**
+   * Moves pages; the kernel takes or gives one at a time (snapshot_read(), snapshot_write()), but one for each piece.
+   * Returns the bytes moved.
+   */
+  const transfer = (call: 'readv' | 'writev', { address, pages }: PageVector): number => {
+    const moved = syscall(SYSTEM_CALL[call], fd, address, pages, 0, 0, 0);
     if (moved < 0) throw failure(call, lastErrno());
     return moved;
+  };
+  const writeAll = (vector: PageVector): void => {
+    // SAFETY: the kernel stops at the page that it refuses (do_loop_readv_writev() of fs/read_write.c), and must
+    // not be given another one: the failure may have freed what the next page would be put into. Hence not Node's
+    // writev, which would go on by itself. Behind the list only memory can be missing (get_buffer()).
+    if (transfer('writev', vector) !== vector.pages * PAGE_BYTES) throw failure('writev', 'ENOMEM');
   };
   let isOpen = true;
   return {
@@ -58,12 +57,8 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
       return Number(view.getBigUint64(0, true));
     },
     read(into) {
-      // One page is all that the kernel gives at a time (snapshot_read()), but it does so for each piece of a readv(2).
-      const base = Number(addressOf(into));
       for (let done = 0; done < into.length; ) {
-        const count = Math.min(MAX_PIECES, (into.length - done) / PAGE_BYTES);
-        for (let piece = 0; piece < count; piece += 1) point(piece, base + done + piece * PAGE_BYTES);
-        const read = transfer('readv', count);
+        const read = transfer('readv', vectorOf(into.subarray(done)));
         if (read === 0) return done;
         done += read;
       }
@@ -77,23 +72,16 @@ export function openSnapshotDevice(mode: SnapshotMode): SnapshotDevice {
         done += count;
       }
     },
-    writeData(bytes, isZero) {
-      const pages = isZero?.length ?? bytes.length / PAGE_BYTES;
-      let next = Number(addressOf(bytes));
-      for (let page = 0; page < pages; ) {
-        const count = Math.min(MAX_PIECES, pages - page);
-        for (let piece = 0; piece < count; piece += 1) {
-          const isStored = isZero?.[page + piece] !== 1;
-          point(piece, isStored ? next : zeros);
-          if (isStored) next += PAGE_BYTES;
-        }
-        const written = transfer('writev', count);
-        // SAFETY: the kernel stops at the page that it refuses (do_loop_readv_writev() of fs/read_write.c), and must
-        // not be given another one: the failure may have freed what the next page would be put into. Hence not Node's
-        // writev, which would go on by itself. Behind the list only memory can be missing (get_buffer()).
-        if (written !== count * PAGE_BYTES) throw failure('writev', 'ENOMEM');
-        page += count;
+    writeData(bytes) {
+      for (let done = 0; done < bytes.length; ) {
+        const vector = vectorOf(bytes.subarray(done));
+        writeAll(vector);
+        done += vector.pages * PAGE_BYTES;
       }
+    },
+    writeZeros(pages) {
+      for (let left = pages; left > 0; left -= zeros.pages)
+        writeAll({ ...zeros, pages: Math.min(left, zeros.pages) });
     },
     free: () => ioctl(IOCTL.free),
     thaw: () => ioctl(IOCTL.unfreeze),
