@@ -10,43 +10,23 @@ import {
   rmSync,
 } from 'node:fs';
 import { truncate, writeFile } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { hashFile } from '../../../lab/build/cache.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
 import type { ExecOptions, ExecResult } from '../../../lab/machine/agent-calls.ts';
-import { PLAIN_INTEGER_CODE } from '../../../lab/machine/plan-machine.ts';
-import { planAccelerator } from '../../../lab/machine/qemu-arguments.ts';
 import { openQmp } from '../../../lab/machine/qmp.ts';
 import { makeBankDisk } from '../../../lab/rootfs/disk-image.ts';
 import { GIB } from '../../../src/base/units.ts';
 import type { SurvivalMachine } from '../../survival/survival-machine.ts';
 import type { StockDebian } from './debian-stock.ts';
 import { scriptsOf } from './script-of.ts';
+import { type BegunScript, ScriptPort, type ScriptResult, withDeadline } from './script-port.ts';
+import { diskPath, planStockQemu } from './stock-qemu.ts';
 
-/** What each system has. */
-const MEMORY_MIB = 1024;
-/** For the firmware's tables, which are at the end of the memory. */
-const FIRMWARE_MIB = 2;
-const START_MS = 30 * 60_000;
-/** On a busy host a script takes minutes, and is no worse for it. */
-const EXEC_MS = 30 * 60_000;
+/** On a busy host a start or a script takes minutes, and is no worse for it. */
+const PATIENCE_MS = 30 * 60_000;
 const CONSOLE_TAIL = 6000;
-const TRANSLATED_MIB = 128;
-
-/** What a script came to. */
-export interface ScriptResult {
-  readonly status: number;
-  readonly output: string;
-}
-
-/** Who waits for an answer. */
-interface Waiting {
-  readonly resolve: (result: ScriptResult) => void;
-  readonly reject: (error: Error) => void;
-}
 
 /** A machine with stock Debians: root disks, a bank disk, maybe a parking disk, and a serial port that runs scripts. */
 export class StockMachine implements SurvivalMachine {
@@ -54,26 +34,23 @@ export class StockMachine implements SurvivalMachine {
   readonly atATime = 3;
   readonly #directory: string;
   readonly #debians: readonly StockDebian[];
-  readonly #hasParking: boolean;
+  /** Images of its disks, as they are named in its systems: vda, vdb … */
+  readonly #disks: string[];
   /** Behind the memory of the systems; none of them uses it, and each sees it as /dev/pmem0. */
   readonly #ramBankMib: number;
-  /** Behind all others. */
-  readonly #added: string[] = [];
   #qemu: ChildProcess | null = null;
-  #port: Socket | null = null;
-  #next = 0;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #port = new ScriptPort();
   #onConsole: (line: string) => void = () => {};
 
   private constructor(
     debians: readonly StockDebian[],
     directory: string,
-    hasParking: boolean,
+    disks: string[],
     ramBankMib: number,
   ) {
     this.#debians = debians;
     this.#directory = directory;
-    this.#hasParking = hasParking;
+    this.#disks = disks;
     this.#ramBankMib = ramBankMib;
   }
 
@@ -89,35 +66,36 @@ export class StockMachine implements SurvivalMachine {
     ramBankMib = 0,
   ): Promise<StockMachine> {
     mkdirSync(directory, { recursive: true });
-    const machine = new StockMachine(debians, directory, parkingBytes > 0, ramBankMib);
+    // The bank's disk is the second one.
+    const disks = [rootName(0), 'bank.img', ...debians.slice(1).map((_, index) => rootName(index + 1))];
+    const machine = new StockMachine(debians, directory, disks, ramBankMib);
     for (const [index, { image, initrd }] of debians.entries()) {
       const root = machine.#path(rootName(index));
       await runProcess('cp', ['--reflink=auto', '--sparse=always', image, root]);
       copyFileSync(initrd, machine.#path(initrdName(index)), constants.COPYFILE_FICLONE);
     }
     await makeBankDisk(machine.#path('bank.img'), 3 * GIB);
-    if (machine.#hasParking) await makeEmptyDisk(machine.#path('parking.img'), parkingBytes);
+    if (parkingBytes > 0) await machine.addDisk('parking', parkingBytes);
     return machine;
   }
 
   /** Adds an empty disk behind all others, there from the next start on. Returns where the systems see it. */
   async addDisk(name: string, sizeBytes: number): Promise<string> {
     await makeEmptyDisk(this.#path(`${name}.img`), sizeBytes);
-    this.#added.push(`${name}.img`);
-    const before = this.#debians.length + 1 + (this.#hasParking ? 1 : 0);
-    return diskPath(before + this.#added.length - 1);
+    this.#disks.push(`${name}.img`);
+    return diskPath(this.#disks.length - 1);
   }
 
   /** Starts one of its systems and waits until it runs scripts. */
   async start(args: readonly string[] = [], which = 0): Promise<void> {
-    const up = this.#awaitAnswer('up');
+    const up = this.#port.answerOf('up');
     up.catch(() => {});
     await this.powerOn(args, which);
-    await withDeadline(up, START_MS, 'the machine did not start');
+    await withDeadline(up, PATIENCE_MS, 'the machine did not start');
   }
 
   /** Waits until the machine is off by itself. */
-  async off(timeoutMs = 30 * 60_000): Promise<void> {
+  async off(timeoutMs = PATIENCE_MS): Promise<void> {
     const qemu = this.#qemu;
     if (qemu === null || qemu.exitCode !== null) return;
     const ended = new Promise<void>((resolve) => qemu.once('exit', () => resolve()));
@@ -127,51 +105,46 @@ export class StockMachine implements SurvivalMachine {
 
   /** Starts it only: a system that is restored at its start does not say that it is up. */
   async powerOn(args: readonly string[] = [], which = 0): Promise<void> {
-    const socket = this.#path('commands.sock');
-    const qemu = spawn('qemu-system-x86_64', this.#arguments(socket, args, which), {
-      stdio: ['ignore', 'pipe', 'pipe'],
+    const scripts = this.#path('commands.sock');
+    const plan = planStockQemu({
+      kernel: this.#debians[which]!.kernel,
+      initrd: this.#path(initrdName(which)),
+      disks: this.#disks.map((name) => this.#path(name)),
+      rootDisk: this.#disks.indexOf(rootName(which)),
+      ramBankMib: this.#ramBankMib,
+      scripts,
+      qmp: this.#path('qmp.sock'),
+      append: args,
     });
+    const qemu = spawn('qemu-system-x86_64', plan, { stdio: ['ignore', 'pipe', 'pipe'] });
     this.#qemu = qemu;
     const log = createWriteStream(this.consoleFile, { flags: 'a' });
     qemu.stdout.pipe(log);
     qemu.stderr.pipe(log);
     createInterface({ input: qemu.stdout }).on('line', (line) => this.#onConsole(line));
     qemu.once('exit', () => {
-      if (this.#qemu === qemu) this.#giveUp();
+      if (this.#qemu === qemu) this.#port.giveUp();
     });
-    this.#port = await connectLater(socket);
-    createInterface({ input: this.#port }).on('line', (line) => this.#accept(line));
+    await this.#port.connect(scripts);
   }
 
   /**
    * Runs a script and waits for its answer. A system that was restored to the middle of a script answers
    * that one again.
    */
-  async run(script: string, timeoutMs = 30 * 60_000): Promise<ScriptResult> {
+  async run(script: string, timeoutMs = PATIENCE_MS): Promise<ScriptResult> {
     return await this.begin(script, timeoutMs).result;
   }
 
   /** The same, not waited for. */
-  begin(
-    script: string,
-    timeoutMs = 30 * 60_000,
-  ): { readonly id: string; readonly result: Promise<ScriptResult> } {
-    const id = `s${this.#next++}`;
-    const result = withDeadline(
-      this.#awaitAnswer(id),
-      timeoutMs,
-      `script ${id} did not end in ${timeoutMs / 60_000} min: ${script}`,
-    );
-    // Of a script that leaves the system nobody may wait.
-    result.catch(() => {});
-    this.#port!.write(`${id} ${Buffer.from(script).toString('base64')}\n`);
-    return { id, result };
+  begin(script: string, timeoutMs = PATIENCE_MS): BegunScript {
+    return this.#port.begin(script, timeoutMs);
   }
 
   /** Waits until an earlier script answers for another time. Throws what the machine says of itself when it does not. */
-  async again(id: string, timeoutMs = 30 * 60_000): Promise<ScriptResult> {
+  async again(id: string, timeoutMs = PATIENCE_MS): Promise<ScriptResult> {
     try {
-      return await withDeadline(this.#awaitAnswer(id), timeoutMs, `nobody came back to script ${id}`);
+      return await withDeadline(this.#port.answerOf(id), timeoutMs, `nobody came back to script ${id}`);
     } catch (cause) {
       throw new Error(`nobody came back to script ${id}\n${await this.examine()}`, { cause });
     }
@@ -198,7 +171,7 @@ export class StockMachine implements SurvivalMachine {
   async powerOnInto(id: string, which = 0, args: readonly string[] = []): Promise<ScriptResult> {
     const back = this.again(id);
     back.catch(() => {});
-    const anew = this.#awaitAnswer('up').then(() => {
+    const anew = this.#port.answerOf('up').then(() => {
       throw new Error('the machine started anew instead of being restored');
     });
     anew.catch(() => {});
@@ -217,7 +190,7 @@ export class StockMachine implements SurvivalMachine {
   async exec(argv: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const { stdin = new Uint8Array() } = options;
     if (!(stdin instanceof Uint8Array)) throw new Error('this machine takes its input whole');
-    const timeoutMs = Math.max(EXEC_MS, options.timeoutMs ?? 0);
+    const timeoutMs = Math.max(PATIENCE_MS, options.timeoutMs ?? 0);
     const scripts = scriptsOf(argv, stdin);
     for (const script of scripts.slice(0, -1)) await this.run(script, timeoutMs);
     const { status, output } = await this.run(scripts.at(-1)!, timeoutMs);
@@ -264,8 +237,7 @@ export class StockMachine implements SurvivalMachine {
   async cut(): Promise<void> {
     const qemu = this.#qemu;
     this.#qemu = null;
-    this.#port?.destroy();
-    this.#waiting.clear();
+    this.#port.disconnect();
     if (qemu === null || qemu.exitCode !== null) return;
     const ended = new Promise((resolve) => qemu.once('exit', resolve));
     qemu.kill('SIGKILL');
@@ -292,78 +264,9 @@ export class StockMachine implements SurvivalMachine {
     renameSync(found, this.#path(initrdName(which)));
   }
 
-  #arguments(socket: string, args: readonly string[], which: number): string[] {
-    const disk = (name: string): string[] => [
-      '-drive',
-      `file=${this.#path(name)},format=raw,if=virtio,cache=unsafe`,
-    ];
-    const append = [
-      'console=ttyS0',
-      // What Torpor says of a restore, and not what the kernel says of everything.
-      'loglevel=6',
-      // The bank's disk is the second one.
-      `root=${diskPath(which === 0 ? 0 : which + 1)}`,
-      'rw',
-      'tsc=reliable',
-      'no_timer_check',
-      'i8042.noaux',
-      'panic=-1',
-      // Libraries at the same addresses in each process: their translations serve all of them.
-      'norandmaps',
-      // For its services and what they start.
-      `systemd.setenv=${PLAIN_INTEGER_CODE}`,
-      ...(this.#ramBankMib > 0 ? [`memmap=${this.#ramBankMib}M!${MEMORY_MIB}M`] : []),
-      ...args,
-    ];
-    return [
-      ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
-      ...planAccelerator('tcg').flat().map(forStockKernel),
-      ...['-smp', '2', '-m', `${MEMORY_MIB + this.#ramBankMib + FIRMWARE_MIB}M`, '-serial', 'stdio'],
-      ...['-serial', `unix:${socket},server=on,wait=off`],
-      ...['-qmp', `unix:${this.#path('qmp.sock')},server=on,wait=off`],
-      ...['-kernel', this.#debians[which]!.kernel, '-initrd', this.#path(initrdName(which))],
-      ...['-append', append.join(' ')],
-      ...disk(rootName(0)),
-      ...disk('bank.img'),
-      ...this.#debians.slice(1).flatMap((_, index) => disk(rootName(index + 1))),
-      ...(this.#hasParking ? disk('parking.img') : []),
-      ...this.#added.flatMap(disk),
-    ];
-  }
-
-  #accept(line: string): void {
-    const [id = '', status = '', output = ''] = line.trim().split(' ');
-    const waiting = this.#waiting.get(id);
-    this.#waiting.delete(id);
-    waiting?.resolve({
-      status: Number(status),
-      output: Buffer.from(output, 'base64').toString('utf8').trim(),
-    });
-  }
-
-  #awaitAnswer(id: string): Promise<ScriptResult> {
-    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
-  }
-
-  /** The machine has ended: nobody answers any more. */
-  #giveUp(): void {
-    const waiting = [...this.#waiting.values()];
-    this.#waiting.clear();
-    for (const { reject } of waiting) reject(new Error('the machine ended'));
-  }
-
   #path(name: string): string {
     return join(this.#directory, name);
   }
-}
-
-/**
- * With MONITOR a stock kernel waits in mwait, in which the emulator turns round and round; in hlt it sleeps. And
- * a small buffer of translated code is emptied often (docs/decisions/0016-copying-by-words.md).
- */
-function forStockKernel(argument: string): string {
-  if (argument.startsWith('max,')) return `${argument},-monitor`;
-  return argument.startsWith('tcg,') ? `${argument},tb-size=${TRANSLATED_MIB}` : argument;
 }
 
 async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {
@@ -371,36 +274,5 @@ async function makeEmptyDisk(path: string, sizeBytes: number): Promise<void> {
   await truncate(path, sizeBytes);
 }
 
-const diskPath = (index: number): string => `/dev/vd${String.fromCharCode(97 + index)}`;
 const rootName = (which: number): string => (which === 0 ? 'root.img' : `root${which}.img`);
 const initrdName = (which: number): string => (which === 0 ? 'initrd' : `initrd${which}`);
-
-async function connectLater(path: string): Promise<Socket> {
-  for (let tries = 0; ; tries += 1) {
-    const socket = connect(path);
-    const failure = await new Promise<Error | null>((resolve) => {
-      socket.once('connect', () => resolve(null));
-      socket.once('error', resolve);
-    });
-    if (failure === null) {
-      socket.on('error', () => {});
-      return socket;
-    }
-    if (tries === 100) throw failure;
-    await sleep(100);
-  }
-}
-
-async function withDeadline<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(what)), ms);
-    // The machine itself keeps this process alive.
-    timer.unref();
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

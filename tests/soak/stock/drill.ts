@@ -1,5 +1,6 @@
 import { parseJson, type SnapshotAnswer, type StockMoment } from '../../lab/stock/moment.ts';
-import type { ScriptResult, StockMachine } from '../../lab/stock/stock-machine.ts';
+import type { ScriptResult } from '../../lab/stock/script-port.ts';
+import type { StockMachine } from '../../lab/stock/stock-machine.ts';
 import type { Witness } from '../../survival/witness.ts';
 import { DRILL_TOOLS, type DrillTools } from './drill-tools.ts';
 import { type Said, stagesOfRestore } from './restore-stages.ts';

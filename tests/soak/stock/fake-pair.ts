@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { StockMoment } from '../../lab/stock/moment.ts';
-import type { ScriptResult, StockMachine } from '../../lab/stock/stock-machine.ts';
+import type { ScriptResult } from '../../lab/stock/script-port.ts';
+import type { StockMachine } from '../../lab/stock/stock-machine.ts';
 import type { Witness } from '../../survival/witness.ts';
 import type { DrillTools } from './drill-tools.ts';
 import { NAMES, type Which } from './stock-pair.ts';
