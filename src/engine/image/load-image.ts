@@ -1,10 +1,10 @@
 import { PAGE_BYTES } from '../../base/units.ts';
 import type { SnapshotDevice } from '../../sys/image-sys.ts';
-import { startXxh64 } from '../../sys/xxh64.ts';
+import { startXxh64, type Xxh64 } from '../../sys/xxh64.ts';
 import { encodeImageHeader } from './image-header.ts';
 import { notUnderstood } from './image-stream.ts';
 import type { Dialect } from './pfn-list.ts';
-import { LIST_BYTES, PlainList, type PlainRun } from './plain-list.ts';
+import { LIST_BYTES, PlainList } from './plain-list.ts';
 import { readAhead } from './read-ahead.ts';
 import { checkSection, readStagedHeader, visitSection } from './section-reader.ts';
 import type { StagingArea } from './staging-area.ts';
@@ -45,46 +45,44 @@ function writePlain(snapshot: SnapshotDevice, area: StagingArea, image: Section,
   checksum.update(header);
 
   const list = new PlainList(area, image.firstPage + 1, listPages, buffer.subarray(0, LIST_BYTES));
+  const entries = countEntries(list, storedPages, checksum);
+  snapshot.write(encodeImageHeader(kernel, { listPages, storedPages: entries }));
+  for (const { pages } of list.read()) writeSingly(snapshot, pages);
+
+  const data = new DataWriter(snapshot);
+  const runs = list.runs();
+  /** Pages up to the next zeros. */
+  let left = 0;
+  readAhead(area, image.firstPage + firstDataPage, storedPages, buffer.subarray(LIST_BYTES), (bytes) => {
+    checksum.update(bytes);
+    for (let done = 0; done < bytes.length; ) {
+      while (left === 0) {
+        const { value } = runs.next();
+        if (value === undefined) throw notUnderstood(new RangeError('its list has changed'));
+        data.writeZeros(value.zeros);
+        left = value.stored;
+      }
+      const pages = Math.min(left, (bytes.length - done) / PAGE_BYTES);
+      data.write(bytes.subarray(done, done + pages * PAGE_BYTES));
+      left -= pages;
+      done += pages * PAGE_BYTES;
+    }
+  });
+  // Behind all that is stored.
+  for (const { zeros } of runs) data.writeZeros(zeros);
+  return checksum.digest();
+}
+
+/** Of the whole list, which `checksum` gets. Throws E_IMAGE_STREAM when it does not fit so many pages. */
+function countEntries(list: PlainList, storedPages: number, checksum: Xxh64): number {
   let [entries, zeros] = [0, 0];
   for (const piece of list.read(checksum)) {
     entries += piece.isZero.length;
     zeros += piece.zeros;
   }
-  if (entries - zeros !== storedPages) {
-    const what = `its list names ${entries - zeros} pages of data and there are ${storedPages}`;
-    throw notUnderstood(new RangeError(what));
-  }
-  snapshot.write(encodeImageHeader(kernel, { listPages, storedPages: entries }));
-  for (const { pages } of list.read()) {
-    for (let at = 0; at < pages.length; at += PAGE_BYTES) snapshot.write(pages.subarray(at, at + PAGE_BYTES));
-  }
-
-  const data = new DataWriter(snapshot);
-  const runs = list.runs();
-  let run: PlainRun = { pages: 0, isZero: false };
-  /** To the next page that is stored, zeros before it written. Returns how many are stored there. */
-  const advance = (): number => {
-    while (run.pages === 0 || run.isZero) {
-      if (run.pages > 0) data.writeZeros(run.pages);
-      const { value } = runs.next();
-      if (value === undefined) return 0;
-      run = value;
-    }
-    return run.pages;
-  };
-  readAhead(area, image.firstPage + firstDataPage, storedPages, buffer.subarray(LIST_BYTES), (bytes) => {
-    checksum.update(bytes);
-    for (let done = 0; done < bytes.length; ) {
-      const pages = Math.min(advance(), (bytes.length - done) / PAGE_BYTES);
-      if (pages === 0) throw notUnderstood(new RangeError('its list has changed'));
-      data.write(bytes.subarray(done, done + pages * PAGE_BYTES));
-      run = { ...run, pages: run.pages - pages };
-      done += pages * PAGE_BYTES;
-    }
-  });
-  // Zeros behind all that is stored.
-  advance();
-  return checksum.digest();
+  if (entries - zeros === storedPages) return entries;
+  const what = `its list names ${entries - zeros} pages of data and there are ${storedPages}`;
+  throw notUnderstood(new RangeError(what));
 }
 
 /** With the first page of the data the kernel says what it thinks of the list: that one is written alone. */
@@ -103,6 +101,7 @@ class DataWriter {
   }
 
   writeZeros(pages: number): void {
+    if (pages === 0) return;
     const rest = this.#isAccepted ? pages : pages - 1;
     if (!this.#isAccepted) this.#begin(new Uint8Array(PAGE_BYTES));
     this.#snapshot.writeZeros(rest);
@@ -120,6 +119,10 @@ class DataWriter {
  */
 function writeFrom(snapshot: SnapshotDevice, bytes: Uint8Array, page: number, firstDataPage: number): void {
   const single = Math.min(Math.max(0, firstDataPage + 1 - page) * PAGE_BYTES, bytes.length);
-  for (let at = 0; at < single; at += PAGE_BYTES) snapshot.write(bytes.subarray(at, at + PAGE_BYTES));
+  writeSingly(snapshot, bytes.subarray(0, single));
   if (single < bytes.length) snapshot.writeData(bytes.subarray(single));
+}
+
+function writeSingly(snapshot: SnapshotDevice, pages: Uint8Array): void {
+  for (let at = 0; at < pages.length; at += PAGE_BYTES) snapshot.write(pages.subarray(at, at + PAGE_BYTES));
 }

@@ -15,10 +15,10 @@ interface PlainPiece {
   readonly zeros: number;
 }
 
-/** Pages one behind the other that are all stored, or all marked as zeros. */
-export interface PlainRun {
-  readonly pages: number;
-  readonly isZero: boolean;
+/** Pages one behind the other: so many that are marked as zeros, then so many that are stored. */
+interface PlainRun {
+  readonly zeros: number;
+  readonly stored: number;
 }
 
 /** The list of a staged image, for a kernel that knows no marks. It is read piece by piece, in the buffer given. */
@@ -47,15 +47,17 @@ export class PlainList {
     }
   }
 
-  /** Its pages, as they follow one another. */
+  /** Its pages, as they follow one another. A run has no zeros, or nothing that is stored, where a piece begins or ends. */
   *runs(): Generator<PlainRun, void, undefined> {
     for (const { isZero } of this.read()) {
-      for (let at = 0; at < isZero.length; ) {
-        const marked = isZero[at]!;
-        const other = isZero.indexOf(1 - marked, at);
-        const end = other < 0 ? isZero.length : other;
-        yield { pages: end - at, isZero: marked === 1 };
-        at = end;
+      const next = (value: 0 | 1, from: number): number => {
+        const found = isZero.indexOf(value, from);
+        return found < 0 ? isZero.length : found;
+      };
+      for (let at = 0, end: number; at < isZero.length; at = end) {
+        const stored = next(0, at);
+        end = next(1, stored);
+        yield { zeros: stored - at, stored: end - stored };
       }
     }
   }
