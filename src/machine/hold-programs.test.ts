@@ -46,7 +46,14 @@ function follow(sys: FakeSys): string[] {
 test('all programs are held but this one, kernel threads and what was held before', () => {
   const sys = machine();
   const writes = follow(sys);
+  const asked: string[] = [];
+  const read = sys.readTextFile;
+  sys.readTextFile = (path) => {
+    if (path.startsWith('/proc/')) asked.push(path);
+    return read(path);
+  };
   const release = holdPrograms(sys);
+  assert.equal(asked.filter((path) => path === '/proc/2/stat').length, 1);
   assert.deepEqual(writes.splice(0), [
     'torpor-switch/cgroup.procs self',
     'torpor-held/cgroup.procs 77',

@@ -27,9 +27,9 @@ export function holdPrograms(sys: Sys, guarded: Guarded = UNGUARDED): () => void
   const notes: (() => void)[] = [];
   const own = [process.pid, ...guarded.guard()].map(String);
   const strays: string[] = [];
+  const kernelThreads = new Set<string>();
   const release = (): void => {
-    for (const group of held.toReversed())
-      quietly(() => sys.writeTextFile(`${root}/${group}/cgroup.freeze`, '0'));
+    for (const group of held.toReversed()) quietly(() => sys.writeTextFile(switchOf(root, group), '0'));
     for (const pid of strays) quietly(() => sys.writeTextFile(`${root}/cgroup.procs`, pid));
     const back = home === '/' ? `${root}/cgroup.procs` : `${root}${home}/cgroup.procs`;
     for (const pid of own) quietly(() => sys.writeTextFile(back, pid));
@@ -41,7 +41,7 @@ export function holdPrograms(sys: Sys, guarded: Guarded = UNGUARDED): () => void
     for (const pid of own) sys.writeTextFile(`${root}/${OUTSIDE}/cgroup.procs`, pid);
     const deadlineNs = sys.monotonicNs() + BigInt(TIMEOUT_MS) * 1_000_000n;
     for (let round = 0; ; round += 1) {
-      const free = findStrays(sys, root);
+      const free = findStrays(sys, root, kernelThreads);
       if (free.length > 0) sys.makeDirectory(`${root}/${STRAY}`);
       for (const pid of free) {
         // One that has ended meanwhile needs no holding.
@@ -49,13 +49,15 @@ export function holdPrograms(sys: Sys, guarded: Guarded = UNGUARDED): () => void
         strays.push(pid);
       }
       const fresh = findGroups(sys, root).filter((group) => !held.includes(group));
+      if (free.length === 0 && fresh.length === 0) return release;
+      const undo = fresh.map(
+        (group) => ({ kind: 'write', path: switchOf(root, group), value: '0' }) as const,
+      );
+      notes.push(guarded.undoLater(...undo));
       for (const group of fresh) {
         held.push(group);
-        const path = `${root}/${group}/cgroup.freeze`;
-        notes.push(guarded.undoLater({ kind: 'write', path, value: '0' }));
-        sys.writeTextFile(path, '1');
+        sys.writeTextFile(switchOf(root, group), '1');
       }
-      if (free.length === 0 && fresh.length === 0) return release;
       if (round === MAX_ROUNDS) throw refused(['programs that appear again and again']);
       awaitFrozen(sys, root, held, deadlineNs);
     }
@@ -64,6 +66,9 @@ export function holdPrograms(sys: Sys, guarded: Guarded = UNGUARDED): () => void
     throw error;
   }
 }
+
+/** The file that holds the programs of a group when 1 is written to it. */
+const switchOf = (root: string, group: string): string => `${root}/${group}/cgroup.freeze`;
 
 /** Where control groups of version 2 are mounted. */
 function findRoot(sys: Sys): string {
@@ -83,21 +88,26 @@ function findRoot(sys: Sys): string {
 /** Groups that are not frozen for a reason of their own; beside them are files. */
 function findGroups(sys: Sys, root: string): string[] {
   const freezeOf = (name: string): string | null | undefined =>
-    quietly(() => sys.readTextFile(`${root}/${name}/cgroup.freeze`));
+    quietly(() => sys.readTextFile(switchOf(root, name)));
   return sys.listDirectory(root).filter((name) => name !== OUTSIDE && freezeOf(name)?.trim() === '0');
 }
 
-/** Programs in the root group itself, which cannot be frozen; kernel threads are there too. */
-function findStrays(sys: Sys, root: string): string[] {
+/**
+ * Programs in the root group itself, which cannot be frozen. Kernel threads are there too, a hundred of them: which ones
+ * those are is noted and not asked again.
+ */
+function findStrays(sys: Sys, root: string, kernelThreads: Set<string>): string[] {
   const pids = (sys.readTextFile(`${root}/cgroup.procs`) ?? '')
     .split('\n')
-    .filter((pid) => /^[1-9]\d*$/.test(pid));
+    .filter((pid) => /^[1-9]\d*$/.test(pid) && !kernelThreads.has(pid));
   return pids.filter((pid) => {
     const stat = quietly(() => sys.readTextFile(`/proc/${pid}/stat`)) ?? null;
     if (stat === null) return false;
     // proc_pid_stat(5): the name may contain anything; flags are the seventh field behind it.
     const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6]);
-    return (flags & PF_KTHREAD) === 0;
+    const isProgram = (flags & PF_KTHREAD) === 0;
+    if (!isProgram) kernelThreads.add(pid);
+    return isProgram;
   });
 }
 

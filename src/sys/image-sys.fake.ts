@@ -136,6 +136,10 @@ export class FakeImageSys implements ImageSys {
   allocatePages(sizeBytes: number): Uint8Array {
     return new Uint8Array(sizeBytes);
   }
+
+  allocateLarge(sizeBytes: number): Uint8Array {
+    return new Uint8Array(sizeBytes);
+  }
   lockMemory(): void {}
   freezeFilesystem(mountPoint: string): void {
     this.#call(`freeze ${mountPoint}`);
@@ -186,9 +190,11 @@ export class FakeImageSys implements ImageSys {
   guard(): readonly number[] {
     return [];
   }
-  undoLater(step: UndoStep): () => void {
-    this.undo.unshift(step);
-    return () => void this.undo.splice(this.undo.indexOf(step), 1);
+  undoLater(...steps: readonly UndoStep[]): () => void {
+    this.undo.unshift(...steps.toReversed());
+    return () => {
+      for (const step of steps) this.undo.splice(this.undo.indexOf(step), 1);
+    };
   }
 
   #call(name: string, isQuiet = false): void {

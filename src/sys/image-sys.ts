@@ -93,6 +93,11 @@ export interface ImageSys extends FreezeCalls {
   watchWrites(paths: readonly string[]): WriteWatch;
   /** Zeroed, page-aligned memory that stays for the life of the process. */
   allocatePages(sizeBytes: number): Uint8Array;
+  /**
+   * The same for a buffer of some MiB that much goes through: its memory lies together, which makes transfers cheaper. The
+   * first use takes all of it.
+   */
+  allocateLarge(sizeBytes: number): Uint8Array;
   /** What this process has read of its program and its libraries, now and later, stays in memory. */
   lockMemory(): void;
   /** Takes back memory that only holds what disks hold too (drop_caches of proc_sys_vm(5)). */
@@ -120,7 +125,7 @@ export interface ImageSys extends FreezeCalls {
    * What is to be done when this process is ended before it calls what is returned; the last step first. SAFETY: to be
    * called before what is undone.
    */
-  undoLater(step: UndoStep): () => void;
+  undoLater(...steps: readonly UndoStep[]): () => void;
   /** The process that would do so, when there is one. */
   guard(): readonly number[];
 }

@@ -30,7 +30,7 @@ test('the bench of stock systems compares unless it is told to be quick', () => 
   assert.deepEqual(parseStockBenchOptions(['stock', '--json', '--round-trips', '9']), {
     snapshots: 3,
     roundTrips: 9,
-    hibernations: 2,
+    hibernations: 3,
     json: true,
   });
   assert.deepEqual(parseStockBenchOptions(['stock', '--quick']), {

@@ -31,11 +31,11 @@ In one run on one lab machine: the pause of a first and of a second snapshot of 
 its restore, the bytes that they take, beside dd of as many bytes on the same disk, the hibernation of
 the same OS, makedumpfile of its memory, ten daily snapshots; and the bank's stages on this host itself.`;
 
-export const STOCK_USAGE = `usage: npm run -s bench -- stock [--json] [--snapshots 3] [--round-trips 5] [--hibernations 2] [--quick]
+export const STOCK_USAGE = `usage: npm run -s bench -- stock [--json] [--snapshots 3] [--round-trips 5] [--hibernations 3] [--quick]
 
 On one machine with Debian 12 and Debian 13 as they are installed, kernels and all: the pause of
-snapshots and the time of switches between them, by stages, and in the same run the hibernation of both by
-their own kernels to a swap disk, and their resumption.
+snapshots and the time of switches between them, by stages, and by turns with these the hibernation of both
+by their own kernels to a swap disk, and their resumption.
 
   --snapshots N     of each system
   --round-trips N   there and back
@@ -97,7 +97,7 @@ export function parseStockBenchOptions(argv: readonly string[]): StockBenchOptio
     return {
       snapshots: count('snapshots', quick ? '2' : '3', 1),
       roundTrips: count('round-trips', quick ? '1' : '5', 1),
-      hibernations: count('hibernations', quick ? '0' : '2', 0),
+      hibernations: count('hibernations', quick ? '0' : '3', 0),
       json,
     };
   } catch (cause) {

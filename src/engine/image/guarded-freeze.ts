@@ -3,10 +3,7 @@ import { freezeFilesystems } from '../freeze-filesystems.ts';
 
 /** freezeFilesystems(), undone also when this process is ended before it has thawed them. */
 export function freezeGuarded(sys: ImageSys, places: readonly string[]): () => void {
-  const notes = places.map((place) => sys.undoLater({ kind: 'thaw', place }));
-  const forget = (): void => {
-    for (const done of notes) done();
-  };
+  const forget = sys.undoLater(...places.map((place) => ({ kind: 'thaw', place }) as const));
   try {
     const thaw = freezeFilesystems(sys, places);
     return () => {

@@ -61,7 +61,7 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
 function parkAlone(sys: ImageSys, plan: ParkPlan): ParkResult {
   const startMs = performance.now();
   const area = new StagingArea(sys, plan.staging);
-  const buffer = sys.allocatePages(CHUNK_BYTES);
+  const buffer = sys.allocateLarge(CHUNK_BYTES);
   const stages = new StageTimes<ParkStage>();
   area.discard();
   // Otherwise the image has once more what is on the disks.

@@ -47,7 +47,7 @@ function restoreAlone(sys: ImageSys, plan: RestoreImagePlan): never {
       hint: 'repeat `torpor restore`',
     });
   }
-  const buffer = sys.allocatePages(CHUNK_BYTES);
+  const buffer = sys.allocateLarge(CHUNK_BYTES);
   const image = header.sections.find(({ kind }) => kind === 'image');
   if (image === undefined) throw new Error('a staging area without an image');
   const disks = header.sections

@@ -1,5 +1,5 @@
 import { TorporError } from '../../base/errors.ts';
-import { formatSize, MIB, PAGE_BYTES } from '../../base/units.ts';
+import { formatSize, KIB, MIB, PAGE_BYTES } from '../../base/units.ts';
 import type { BlockDevice, BlockDeviceMode } from '../../sys/block-device.ts';
 import type { Extent, ImageSys } from '../../sys/image-sys.ts';
 import {
@@ -17,8 +17,10 @@ export interface StagingPlace {
 }
 
 /** Bytes that are moved at a time. */
-export const CHUNK_BYTES = MIB;
+export const CHUNK_BYTES = 2 * MIB;
 export const CHUNK_PAGES = CHUNK_BYTES / PAGE_BYTES;
+/** Of an area's own buffer, which little goes through. */
+const OWN_BYTES = 256 * KIB;
 
 /**
  * A staging area as a row of pages (docs/formats/staging.md). Works while everything is frozen: nothing
@@ -33,7 +35,7 @@ export class StagingArea {
 
   constructor(sys: ImageSys, place: StagingPlace, mode: BlockDeviceMode = 'write') {
     this.#device = sys.openDirect(place.device, mode);
-    this.#own = sys.allocatePages(CHUNK_BYTES);
+    this.#own = sys.allocatePages(OWN_BYTES);
     this.place = place;
     this.pages = place.extents.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / PAGE_BYTES;
     const isSound =
@@ -78,8 +80,8 @@ export class StagingArea {
 
   /** The same for memory of any kind. */
   readAny(firstPage: number, into: Uint8Array): void {
-    for (let done = 0; done < into.length; done += CHUNK_BYTES) {
-      const piece = this.#own.subarray(0, Math.min(CHUNK_BYTES, into.length - done));
+    for (let done = 0; done < into.length; done += OWN_BYTES) {
+      const piece = this.#own.subarray(0, Math.min(OWN_BYTES, into.length - done));
       this.read(firstPage + done / PAGE_BYTES, piece);
       into.set(piece, done);
     }
@@ -87,8 +89,8 @@ export class StagingArea {
 
   /** The same for memory of any kind. */
   writeAny(firstPage: number, bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; done += CHUNK_BYTES) {
-      const piece = this.#own.subarray(0, Math.min(CHUNK_BYTES, bytes.length - done));
+    for (let done = 0; done < bytes.length; done += OWN_BYTES) {
+      const piece = this.#own.subarray(0, Math.min(OWN_BYTES, bytes.length - done));
       piece.set(bytes.subarray(done, done + piece.length));
       this.write(firstPage + done / PAGE_BYTES, piece);
     }

@@ -75,7 +75,7 @@ export interface TakeResult {
  */
 export function takeImage(sys: ImageSys, plan: TakePlan, onProgress?: OnProgress): TakeResult {
   const area = new StagingArea(sys, plan.staging);
-  const buffer = sys.allocatePages(CHUNK_BYTES);
+  const buffer = sys.allocateLarge(CHUNK_BYTES);
   const copies = new DiskCopies(sys, area, plan.disks, buffer);
   const stages = new StageTimes<TakeStage>();
   try {
@@ -202,7 +202,7 @@ export function saveStream(
 export function saveFacts(facts: string, area: StagingArea, firstPage: number, buffer: Uint8Array): Section {
   const writer = new SectionWriter(area, firstPage);
   const text = Buffer.from(facts);
-  if (text.length > CHUNK_BYTES) throw new Error('facts of more than 1 MiB');
+  if (text.length > CHUNK_BYTES) throw new Error('facts that are too long');
   buffer.fill(0);
   buffer.set(text);
   writer.append(buffer.subarray(0, alignUp(text.length, PAGE_BYTES)));

@@ -59,7 +59,7 @@ export async function stageRestore(
     // The kernel that will load it at the next start is not known.
     const dialect = atBoot ? 'plain' : loader.dialect;
     return await withStaging(place, async (area) => {
-      const staged = { bank, snapshot, kernel, id, dialect, buffer: image.allocatePages(CHUNK_BYTES) };
+      const staged = { bank, snapshot, kernel, id, dialect, buffer: image.allocateLarge(CHUNK_BYTES) };
       const { pages, ...pending } = await stageSnapshot(area, staged, onProgress);
       try {
         if (!atBoot) requireMemory(pages, readLoader(sys), snapshot.reference);

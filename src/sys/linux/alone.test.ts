@@ -59,6 +59,18 @@ test('files are opened and modules loaded as before when it is over', () => {
   assert.equal(stdout, 'true true\n');
 });
 
+test('meanwhile nothing is compiled to run faster; afterwards it is', () => {
+  const { stdout } = run(`
+    import { setFlagsFromString } from 'node:v8';
+    setFlagsFromString('--trace-opt');
+    const sum = (most) => { let all = 0; for (let n = 0; n < most; n += 1) all += n % 7; return all; };
+    const later = (most) => { let all = 0; for (let n = 0; n < most; n += 1) all += n % 7; return all; };
+    runAlone(() => { for (let turn = 0; turn < 30; turn += 1) sum(100_000); });
+    for (let turn = 0; turn < 30; turn += 1) later(100_000);`);
+  assert.match(stdout, /compiling .*JSFunction later /);
+  assert.doesNotMatch(stdout, /compiling .*JSFunction sum /);
+});
+
 test('what starts the program gives Node these options', () => {
   for (const path of ['bin/guard', 'boot/copy-program'])
     assert.ok(readFileSync(join(REPOSITORY, path), 'utf8').includes(ALONE_FLAGS.join(' ')), path);

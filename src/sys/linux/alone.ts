@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { TorporError } from '../../base/errors.ts';
 import { syscall } from '../native.ts';
 import { check, SYSTEM_CALL } from './call.ts';
@@ -13,6 +14,11 @@ export const ALONE_FLAGS = [
   '--v8-pool-size=0',
   '--disable-sigusr1',
 ];
+/**
+ * V8's optimizing compilers, which would compile on the one thread there is: that takes longer than what is done here
+ * wins by it.
+ */
+const OPTIMIZERS = ['opt', 'maglev'] as const;
 /** What a terminal, a service manager or a user ends or stops a process with. */
 const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGTSTP'] as const;
 
@@ -31,9 +37,11 @@ export function runAlone<T>(action: () => T): T {
   };
   // What this process has frozen it has to thaw, whoever wants to end it.
   for (const signal of SIGNALS) process.on(signal, wait);
+  for (const name of OPTIMIZERS) setFlagsFromString(`--no-${name}`);
   try {
     return action();
   } finally {
+    for (const name of OPTIMIZERS) setFlagsFromString(`--${name}`);
     // They are noticed when the event loop goes on.
     setImmediate(() => {
       for (const signal of SIGNALS) process.off(signal, wait);

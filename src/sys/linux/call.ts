@@ -6,6 +6,7 @@ export const SYSTEM_CALL = {
   ioctl: 16,
   readv: 19,
   writev: 20,
+  madvise: 28,
   flock: 73,
   syslog: 103,
   schedGetparam: 143,

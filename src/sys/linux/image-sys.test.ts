@@ -9,12 +9,14 @@ import { openLinuxImage } from './image-sys.ts';
 const root = mkdtempSync(join(tmpdir(), 'torpor-image-'));
 after(() => rmSync(root, { recursive: true }));
 
-test('pages are zero and can be written', () => {
-  const pages = openLinuxImage().allocatePages(8192);
-  assert.ok(pages.length === 8192 && pages.every((byte) => byte === 0));
-  pages[8191] = 1;
-  assert.equal(pages[8191], 1);
-});
+for (const call of ['allocatePages', 'allocateLarge'] as const) {
+  test(`${call}: pages are zero and can be written`, () => {
+    const pages = openLinuxImage()[call](8192);
+    assert.ok(pages.length === 8192 && pages.every((byte) => byte === 0));
+    pages[8191] = 1;
+    assert.equal(pages[8191], 1);
+  });
+}
 
 test('a file is allocated whole, and stays when it is large enough', () => {
   const path = join(root, 'area');

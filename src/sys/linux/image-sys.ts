@@ -8,6 +8,7 @@ import { check, SYSTEM_CALL } from './call.ts';
 import { failure, withFile } from './file-call.ts';
 import { freezeCalls } from './freeze.ts';
 import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
+import { allocateLarge } from './large-pages.ts';
 import { mount, unmount } from './mounting.ts';
 import { releaseMemory } from './release-memory.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
@@ -38,6 +39,7 @@ export function openLinuxImage(): ImageSys {
     openDirect: openDirectDevice,
     watchWrites,
     allocatePages: (sizeBytes) => allocate(sizeBytes).bytes,
+    allocateLarge,
     lockMemory,
     ...freezeCalls,
     dropCaches() {

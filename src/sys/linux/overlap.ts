@@ -2,8 +2,8 @@ import { defineStruct, u16, u32, u64 } from '../../base/struct.ts';
 import { addressOf, allocate, lastErrno, lastErrnoNumber, syscall } from '../native.ts';
 import { SYSTEM_CALL } from './call.ts';
 
-/** Transfers under way at a time: two buffers of 128 pages, in pieces of a page at worst. */
-const MAX_TRANSFERS = 256;
+/** Transfers under way at a time: two buffers of 256 pages, in pieces of a page at worst. */
+const MAX_TRANSFERS = 512;
 /** IOCB_CMD_PREAD and IOCB_CMD_PWRITE of include/uapi/linux/aio_abi.h (6.12). */
 const COMMAND = { read: 0, write: 1 } as const;
 /** struct iocb and struct io_event of the same file. */

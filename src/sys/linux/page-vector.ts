@@ -2,7 +2,7 @@ import { PAGE_BYTES } from '../../base/units.ts';
 import { addressOf, allocate } from '../native.ts';
 
 /** Pages that one call moves at most; below IOV_MAX (include/uapi/linux/uio.h, 6.12). */
-export const VECTOR_PAGES = 256;
+export const VECTOR_PAGES = 512;
 /** struct iovec of the same file: address and length, 64 bits each. */
 const IOVEC_BYTES = 16;
 

@@ -6,11 +6,11 @@ const FILE = process.env.TORPOR_UNDO;
 const steps: UndoStep[] = [];
 
 /** See ImageSys.undoLater. Without a guard nobody undoes anything. */
-export function undoLater(step: UndoStep): () => void {
-  steps.unshift(step);
+export function undoLater(...added: readonly UndoStep[]): () => void {
+  steps.unshift(...added.toReversed());
   writeSteps();
   return () => {
-    steps.splice(steps.indexOf(step), 1);
+    for (const step of added) steps.splice(steps.indexOf(step), 1);
     writeSteps();
   };
 }

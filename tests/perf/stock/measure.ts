@@ -7,7 +7,13 @@ export interface SystemSamples {
   readonly kernel: string;
   /** The first one is of a system that was never saved before. */
   readonly snapshots: readonly SnapshotReport[];
-  readonly hibernations: readonly { readonly hibernateMs: number; readonly resumeMs: number }[];
+  readonly hibernations: readonly Hibernation[];
+}
+
+/** By the system's own kernel. */
+interface Hibernation {
+  readonly hibernateMs: number;
+  readonly resumeMs: number;
 }
 
 export interface SwitchSample {
@@ -22,7 +28,10 @@ export interface StockSamples {
   readonly emulated: boolean;
 }
 
-/** Builds the machine in `directory`, measures, and leaves nothing but its console when something fails. */
+/**
+ * Builds the machine in `directory`, measures, and leaves nothing but its console when something fails. Snapshots,
+ * hibernations and switches take turns, so that a host that becomes slower meanwhile slows all of them.
+ */
 export async function measureStock(
   directory: string,
   options: StockBenchOptions,
@@ -36,28 +45,26 @@ export async function measureStock(
   process.once('SIGINT', end);
   process.once('SIGTERM', end);
   try {
-    const systems: Record<string, SystemSamples> = {};
-    for (const which of [0, 1] as const) {
-      say(`start ${NAMES[which]}`);
-      await pair.start(which);
-      if (which === 0)
-        await pair.run('torpor bank init && torpor parking init /dev/vdd --slots 2 --name debian12');
-      else await pair.run('torpor parking use /dev/vdd --name debian13');
-      systems[NAMES[which]] = await measureSystem(pair, which, options, say);
-      if (which === 0) await pair.parkAndOff(which);
-    }
+    await startBoth(pair, say);
+    const systems: Gathered[] = [];
+    for (const which of [0, 1] as const) systems[which] = { kernel: '', snapshots: [], hibernations: [] };
     const switches: SwitchSample[] = [];
     for (let round = 0; round < options.roundTrips; round += 1) {
-      for (const to of [0, 1] as const) {
-        const sample = await pair.switchTo(to);
-        say(`to ${NAMES[to]}: ${seconds(sample.report.switchMs)} (${listed(sample.report)})`);
-        switches.push(sample);
+      for (const which of [1, 0] as const) {
+        const due = (count: number): number => countInRound(count, round, options.roundTrips);
+        systems[which]!.kernel = await pair.run('uname -r');
+        for (let left = due(options.snapshots); left > 0; left -= 1)
+          systems[which]!.snapshots.push(await snapshot(pair, which, systems[which]!.snapshots.length, say));
+        for (let left = due(options.hibernations); left > 0; left -= 1)
+          systems[which]!.hibernations.push(await hibernate(pair, which, say));
+        switches.push(await switchTo(pair, which === 0 ? 1 : 0, say));
       }
     }
     const cpus = Number(await pair.run('nproc'));
     await pair.machine.cut();
     rmSync(directory, { recursive: true, force: true });
-    return { systems, switches, cpus, emulated: true };
+    const named = Object.fromEntries(systems.map((samples, which) => [NAMES[which as Which], samples]));
+    return { systems: named, switches, cpus, emulated: true };
   } finally {
     process.off('SIGINT', end);
     process.off('SIGTERM', end);
@@ -65,27 +72,52 @@ export async function measureStock(
   }
 }
 
-async function measureSystem(
+/** As {@link SystemSamples}, while they are taken. */
+interface Gathered {
+  kernel: string;
+  readonly snapshots: SnapshotReport[];
+  readonly hibernations: Hibernation[];
+}
+
+/** How many of `count` things are done in a round, when they are spread over all of them. */
+export function countInRound(count: number, round: number, rounds: number): number {
+  return Math.floor(((round + 1) * count) / rounds) - Math.floor((round * count) / rounds);
+}
+
+/** The second one runs then, the first one is parked. */
+async function startBoth(pair: StockPair, say: (text: string) => void): Promise<void> {
+  for (const which of [0, 1] as const) {
+    say(`start ${NAMES[which]}`);
+    await pair.start(which);
+    if (which === 0) {
+      await pair.run('torpor bank init && torpor parking init /dev/vdd --slots 2 --name debian12');
+      await pair.parkAndOff(which);
+    } else await pair.run('torpor parking use /dev/vdd --name debian13');
+  }
+}
+
+async function snapshot(
   pair: StockPair,
   which: Which,
-  options: StockBenchOptions,
+  index: number,
   say: (text: string) => void,
-): Promise<SystemSamples> {
-  const kernel = await pair.run('uname -r');
-  const snapshots: SnapshotReport[] = [];
-  for (let index = 0; index < options.snapshots; index += 1) {
-    const report = await pair.snapshot(`${NAMES[which]}-${index}`);
-    say(`snapshot: a pause of ${seconds(report.pausedMs)} (${listed(report)})`);
-    snapshots.push(report);
-  }
+): Promise<SnapshotReport> {
+  const report = await pair.snapshot(`${NAMES[which]}-${index}`);
+  say(`snapshot of ${NAMES[which]}: a pause of ${seconds(report.pausedMs)} (${listed(report)})`);
   await pair.requireSame(which);
-  const hibernations: { hibernateMs: number; resumeMs: number }[] = [];
-  for (let index = 0; index < options.hibernations; index += 1) {
-    const times = await pair.hibernate(which);
-    say(`hibernation: ${seconds(times.hibernateMs)}, and ${seconds(times.resumeMs)} back`);
-    hibernations.push(times);
-  }
-  return { kernel, snapshots, hibernations };
+  return report;
+}
+
+async function hibernate(pair: StockPair, which: Which, say: (text: string) => void): Promise<Hibernation> {
+  const times = await pair.hibernate(which);
+  say(`hibernation of ${NAMES[which]}: ${seconds(times.hibernateMs)}, and ${seconds(times.resumeMs)} back`);
+  return times;
+}
+
+async function switchTo(pair: StockPair, to: Which, say: (text: string) => void): Promise<SwitchSample> {
+  const sample = await pair.switchTo(to);
+  say(`to ${NAMES[to]}: ${seconds(sample.report.switchMs)} (${listed(sample.report)})`);
+  return sample;
 }
 
 const seconds = (ms: number | null): string => (ms === null ? '-' : `${(ms / 1000).toFixed(1)} s`);

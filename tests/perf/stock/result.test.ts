@@ -39,7 +39,7 @@ test('both directions together are held against one hibernation and one resumpti
   assert.equal(result.switchMs, 4000);
   assert.deepEqual(result.phasesMs, { image: 100, load: 3900 });
   assert.deepEqual([result.hibernateMs, result.resumeMs], [10_000, 20_000]);
-  assert.deepEqual(Object.values(result.ratios), [0.6, 0.27]);
+  assert.deepEqual(Object.values(result.ratios), [0.6, 0.27, 0.16]);
   assert.equal(result.directions['debian13 → debian12']?.count, 2);
   assert.match(renderStock(result), /debian12 → debian13 +3\.0 s/);
 });
