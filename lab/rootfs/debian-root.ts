@@ -8,10 +8,10 @@ import { runProcess } from '../build/run-process.ts';
 
 /**
  * `stock…`: with Debian's own kernel and the tools that make its initramfs; `stock…-survival`: with what the
- * survival programs of that release need, too.
+ * survival programs of that release need, too; `stock…-dracut`: its initramfs is made by dracut.
  */
 export type DebianKind = 'debian12' | 'debian13' | StockKind;
-export type StockKind = 'stock12' | 'stock13' | 'stock12-survival' | 'stock13-survival';
+export type StockKind = 'stock12' | 'stock13' | 'stock12-survival' | 'stock13-survival' | 'stock13-dracut';
 
 interface DebianRecipe {
   readonly suite: string;
@@ -23,10 +23,11 @@ const COMMON_PACKAGES = [
   ...['openssh-server', 'iproute2', 'curl', 'tmux', 'nano', 'sqlite3', 'python3-minimal'],
 ];
 
-const STOCK_PACKAGES = [
+const STOCK_BASE = [
   ...['systemd-sysv', 'udev', 'dbus', 'kmod', 'util-linux', 'procps', 'e2fsprogs', 'linux-image-amd64'],
-  ...['initramfs-tools', 'zstd', 'openssh-server', 'sqlite3', 'python3-minimal'],
+  ...['zstd', 'openssh-server', 'sqlite3', 'python3-minimal'],
 ];
+const STOCK_PACKAGES = [...STOCK_BASE, 'initramfs-tools'];
 
 export const DEBIAN_RECIPES: Readonly<Record<DebianKind, DebianRecipe>> = {
   debian12: { suite: 'bookworm', packages: [...COMMON_PACKAGES, 'postgresql'] },
@@ -41,6 +42,7 @@ export const DEBIAN_RECIPES: Readonly<Record<DebianKind, DebianRecipe>> = {
     suite: 'trixie',
     packages: [...STOCK_PACKAGES, 'tmux', 'nano', 'gcc', 'libc6-dev'],
   },
+  'stock13-dracut': { suite: 'trixie', packages: [...STOCK_BASE, 'dracut'] },
 };
 
 /** Files that packages bring and the lab has no use for. */

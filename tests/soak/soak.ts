@@ -62,9 +62,6 @@ async function soakStock(argv: readonly string[]): Promise<number> {
   rmSync(disks, { recursive: true, force: true });
   mkdirSync(disks, { recursive: true });
   const machine = await makePair(disks, say);
-  const end = (): void => void machine.cut().finally(() => process.exit(130));
-  process.once('SIGINT', end);
-  process.once('SIGTERM', end);
   let isKept = false;
   try {
     const result = await runStockSoak(machine, directory, options, say);
@@ -75,9 +72,8 @@ async function soakStock(argv: readonly string[]): Promise<number> {
     isKept = options.keep && result.failure !== null;
     return result.failure === null ? 0 : 1;
   } finally {
-    process.off('SIGINT', end);
-    process.off('SIGTERM', end);
-    if (!isKept) await machine.cut();
+    if (isKept) say('the machine runs until Ctrl-C');
+    else await machine.cut();
   }
 }
 

@@ -13,6 +13,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { hashFile } from '../../../lab/build/cache.ts';
+import { disown, own } from '../../../lab/build/owned-processes.ts';
 import { runProcess } from '../../../lab/build/run-process.ts';
 import type { ExecOptions, ExecResult } from '../../../lab/machine/agent-calls.ts';
 import { openQmp } from '../../../lab/machine/qmp.ts';
@@ -116,13 +117,15 @@ export class StockMachine implements SurvivalMachine {
       qmp: this.#path('qmp.sock'),
       append: args,
     });
-    const qemu = spawn('qemu-system-x86_64', plan, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const qemu = spawn('qemu-system-x86_64', plan, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+    if (qemu.pid !== undefined) own(qemu.pid);
     this.#qemu = qemu;
     const log = createWriteStream(this.consoleFile, { flags: 'a' });
     qemu.stdout.pipe(log);
     qemu.stderr.pipe(log);
     createInterface({ input: qemu.stdout }).on('line', (line) => this.#onConsole(line));
     qemu.once('exit', () => {
+      disown(qemu.pid!);
       if (this.#qemu === qemu) this.#port.giveUp();
     });
     await this.#port.connect(scripts);

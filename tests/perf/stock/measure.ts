@@ -41,18 +41,13 @@ export async function measureStock(
   mkdirSync(directory, { recursive: true });
   say('make the machine');
   const pair = await StockPair.make(directory);
-  const end = (): void => void pair.machine.cut().finally(() => process.exit(130));
-  process.once('SIGINT', end);
-  process.once('SIGTERM', end);
   try {
-    await startBoth(pair, say);
-    const systems: Gathered[] = [];
-    for (const which of [0, 1] as const) systems[which] = { kernel: '', snapshots: [], hibernations: [] };
+    const kernels = await startBoth(pair, say);
+    const systems = kernels.map((kernel): Gathered => ({ kernel, snapshots: [], hibernations: [] }));
     const switches: SwitchSample[] = [];
     for (let round = 0; round < options.roundTrips; round += 1) {
       for (const which of [1, 0] as const) {
         const due = (count: number): number => countInRound(count, round, options.roundTrips);
-        systems[which]!.kernel = await pair.run('uname -r');
         for (let left = due(options.snapshots); left > 0; left -= 1)
           systems[which]!.snapshots.push(await snapshot(pair, which, systems[which]!.snapshots.length, say));
         for (let left = due(options.hibernations); left > 0; left -= 1)
@@ -66,15 +61,13 @@ export async function measureStock(
     const named = Object.fromEntries(systems.map((samples, which) => [NAMES[which as Which], samples]));
     return { systems: named, switches, cpus, emulated: true };
   } finally {
-    process.off('SIGINT', end);
-    process.off('SIGTERM', end);
     await pair.machine.cut();
   }
 }
 
 /** As {@link SystemSamples}, while they are taken. */
 interface Gathered {
-  kernel: string;
+  readonly kernel: string;
   readonly snapshots: SnapshotReport[];
   readonly hibernations: Hibernation[];
 }
@@ -84,16 +77,19 @@ export function countInRound(count: number, round: number, rounds: number): numb
   return Math.floor(((round + 1) * count) / rounds) - Math.floor((round * count) / rounds);
 }
 
-/** The second one runs then, the first one is parked. */
-async function startBoth(pair: StockPair, say: (text: string) => void): Promise<void> {
+/** The second one runs then, the first one is parked. Returns the releases of their kernels. */
+async function startBoth(pair: StockPair, say: (text: string) => void): Promise<readonly [string, string]> {
+  const kernels: [string, string] = ['', ''];
   for (const which of [0, 1] as const) {
     say(`start ${NAMES[which]}`);
     await pair.start(which);
+    kernels[which] = await pair.run('uname -r');
     if (which === 0) {
       await pair.run('torpor bank init && torpor parking init /dev/vdd --slots 2 --name debian12');
       await pair.parkAndOff(which);
     } else await pair.run('torpor parking use /dev/vdd --name debian13');
   }
+  return kernels;
 }
 
 async function snapshot(

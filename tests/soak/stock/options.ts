@@ -6,21 +6,24 @@ import { parseCount } from '../bank/options.ts';
 export interface StockSoakOptions {
   /** Rounds: each has a snapshot, a restore and a switch. */
   readonly count: number;
+  /** No round begins later. */
+  readonly minutes: number;
   readonly seed: number;
   /** Leave the machine as it is after a failure. */
   readonly keep: boolean;
   readonly json: boolean;
 }
 
-export const STOCK_USAGE = `usage: npm run soak -- stock [--count N] [--seed S] [--keep] [--json]
+export const STOCK_USAGE = `usage: npm run soak -- stock [--count N] [--minutes M] [--seed S] [--keep] [--json]
 
 Debian 12 and Debian 13 with their own kernels on one machine. N rounds (100), each a snapshot of the one
 that runs, a restore (in place, after a power cut, of an older snapshot, of the other Debian) and a switch
 to the other one; each time what lives in its memory and on its disk is verified. Ends at the first failure.
 
-  --seed S  the same rounds again
-  --keep    after a failure, leave the machine as it is
-  --json    print the result as JSON`;
+  --minutes M  begin no round after so many minutes
+  --seed S     the same rounds again
+  --keep       after a failure, leave the machine as it is
+  --json       print the result as JSON`;
 
 /** Throws E_USAGE. */
 export function parseStockOptions(argv: readonly string[]): StockSoakOptions {
@@ -30,6 +33,7 @@ export function parseStockOptions(argv: readonly string[]): StockSoakOptions {
       allowPositionals: true,
       options: {
         count: { type: 'string', default: '100' },
+        minutes: { type: 'string' },
         seed: { type: 'string' },
         keep: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
@@ -38,6 +42,8 @@ export function parseStockOptions(argv: readonly string[]): StockSoakOptions {
     if (positionals.join() !== 'stock') throw new Error('the soak of stock systems is “stock”');
     return {
       count: parseCount('--count', values.count, 1),
+      minutes:
+        values.minutes === undefined ? Number.POSITIVE_INFINITY : parseCount('--minutes', values.minutes, 1),
       seed: values.seed === undefined ? randomInt(2 ** 32) : parseCount('--seed', values.seed, 0),
       keep: values.keep,
       json: values.json,

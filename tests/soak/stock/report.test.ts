@@ -25,7 +25,7 @@ const RESULT = {
   failure: null,
   elapsedMs: 60_000,
 };
-const OPTIONS = { count: 1, seed: 7, keep: false, json: false };
+const OPTIONS = { count: 1, minutes: Infinity, seed: 7, keep: false, json: false };
 
 test('a report counts by kind and has the times of each kind and stage', () => {
   const report = reportStockSoak(RESULT, OPTIONS);

@@ -20,7 +20,10 @@ export interface StockSoakResult {
   readonly elapsedMs: number;
 }
 
-/** Rounds until the count is reached or something fails; then both OSes are stopped and their disks looked at. */
+/**
+ * Rounds until the count is reached, the time is over or something fails; when nothing has failed, both OSes are
+ * stopped then and their disks looked at.
+ */
 export async function runStockSoak(
   machine: StockMachine,
   directory: string,
@@ -38,12 +41,13 @@ export async function runStockSoak(
     say(`${step.round}: ${nameOfStep(step)}, ${(step.totalMs / 1000).toFixed(1)} s`);
   });
   const startedMs = performance.now();
+  const minutes = (): number => (performance.now() - startedMs) / 60_000;
   let rounds = 0;
   let failure: StockFailure | null = null;
   try {
     await drill.prepare(say);
     for (const line of drill.skipped) say(`not run: ${line}`);
-    for (; rounds < options.count; rounds += 1) {
+    for (; rounds < options.count && minutes() < options.minutes; rounds += 1) {
       const round = drawRound(random, rounds + 1);
       journal.note(round);
       await drill.round(round);
