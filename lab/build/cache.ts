@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -53,7 +53,10 @@ export async function cached(
   const key = hashInputs(inputs);
   const shelf = join(options.root ?? cacheRoot(), kind);
   const place = join(shelf, key);
-  if (await isWhole(place, key)) return place;
+  if (await isWhole(place, key)) {
+    await noteUse(place);
+    return place;
+  }
   return await withLock(
     join(shelf, `${key}.lock`),
     async () => {
@@ -69,7 +72,7 @@ export async function cached(
         await build(workshop, report);
         const buildSeconds = Math.round((performance.now() - started) / 100) / 10;
         const manifest: Manifest = { format: 1, kind, key, inputs, buildSeconds };
-        await writeFile(join(workshop, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+        await writeFile(manifestPath(workshop), `${JSON.stringify(manifest, null, 2)}\n`);
         await rename(workshop, place);
       } catch (error) {
         await rm(workshop, { recursive: true, force: true });
@@ -102,9 +105,20 @@ function encodeCanonical(value: CacheInput): string {
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${encodeCanonical(item)}`).join(',')}}`;
 }
 
+/** What makes the entry at `place` a whole one; its time is that of the last use. */
+export function manifestPath(place: string): string {
+  return join(place, 'manifest.json');
+}
+
+/** A cache that cannot be written is good for reading all the same. */
+async function noteUse(place: string): Promise<void> {
+  const now = new Date();
+  await utimes(manifestPath(place), now, now).catch(() => {});
+}
+
 async function isWhole(place: string, key: string): Promise<boolean> {
   try {
-    return (JSON.parse(await readFile(join(place, 'manifest.json'), 'utf8')) as Manifest).key === key;
+    return (JSON.parse(await readFile(manifestPath(place), 'utf8')) as Manifest).key === key;
   } catch {
     return false;
   }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { cacheCommand } from './cache.ts';
 import { consoleCommand } from './console.ts';
 import { downCommand } from './down.ts';
 import { execCommand } from './exec.ts';
@@ -22,5 +23,6 @@ export function labCommand(): Command {
     .addCommand(powerCutCommand())
     .addCommand(powerOnCommand())
     .addCommand(downCommand())
+    .addCommand(cacheCommand())
     .addHelpText('after', '\nTORPOR_LAB_DIR keeps several labs apart; TORPOR_LAB_ACCEL is auto, kvm or tcg.');
 }
