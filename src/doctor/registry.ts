@@ -1,5 +1,6 @@
 import type { Check } from './check.ts';
 import { architecture } from './checks/architecture.ts';
+import { bank } from './checks/bank.ts';
 import { clock } from './checks/clock.ts';
 import { confidentialMemory } from './checks/confidential-memory.ts';
 import { container } from './checks/container.ts';
@@ -50,6 +51,7 @@ export const CHECKS: readonly Check[] = [
   firmwareMap,
   memorySize,
   plan,
+  bank,
   parking,
   switchboard,
   crashReservation,

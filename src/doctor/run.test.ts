@@ -53,6 +53,11 @@ test('a stock kernel without KEXEC_JUMP is led to the image engine and told what
   assert.equal(verdict.engine, 'image');
   assert.equal(verdict.exitStatus, 0);
   assert.equal(verdict.next, 'torpor bank init');
+  const bank = check('bank', () => ok('there', { next: 'torpor snapshot' }));
+  assert.equal(
+    examine([check('kexec-jump', () => obstacle('off', 'x')), images, bank]).verdict.next,
+    'torpor snapshot',
+  );
   assert.match(verdict.summary, /KEXEC_JUMP would add several systems .* For that: boot another kernel/);
   const inside = check('container', () => obstacle('yes', 'use the host'));
   assert.equal(examine([inside, images]).verdict.engine, 'none');

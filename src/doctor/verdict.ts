@@ -23,7 +23,7 @@ export function reachVerdict(results: readonly CheckResult[]): Verdict {
   const base = { obstacles: ids(obstacles), unseen: ids(unseen) };
   if (obstacles.length > 0) {
     const names = obstacles.map(({ title }) => title).join(', ');
-    if (canMakeImages(results, base.obstacles)) return recommendImages(base, names, obstacles);
+    if (canMakeImages(results, base.obstacles)) return recommendImages(base, names, obstacles, results);
     return {
       ...base,
       engine: 'none',
@@ -78,17 +78,19 @@ function recommendImages(
   base: Pick<Verdict, 'obstacles' | 'unseen'>,
   names: string,
   obstacles: readonly CheckResult[],
+  results: readonly CheckResult[],
 ): Verdict {
   const lacksJump = base.obstacles.includes('kexec-jump');
   const gain = lacksJump
     ? 'a kernel with KEXEC_JUMP would add several systems in memory at once, switched in milliseconds'
     : 'without that several systems could be in memory at once, switched in milliseconds';
   const remedy = obstacles.find((result) => result.remedy !== undefined)?.remedy;
+  const next = results.find(({ id }) => id === 'bank')?.facts.next;
   return {
     ...base,
     engine: 'image',
     summary: `This machine can use the image engine: its stock kernel saves and restores the whole system. In the way of the resident engine: ${names}; ${gain}.${remedy === undefined ? '' : ` For that: ${remedy}.`}`,
-    next: 'torpor bank init',
+    next: typeof next === 'string' ? next : 'torpor bank init',
     exitStatus: EXIT_STATUS.ok,
   };
 }
