@@ -53,7 +53,7 @@ export function skippedPrograms(os: GuestOs): readonly SkippedProgram[] {
 }
 
 function whyNot({ needs, isReachedFromOutside }: SurvivalProgram, { kind, machine, name }: GuestOs) {
-  if (!needs.includes(kind)) return `${needs.join(' and ')} have it, and this is ${kind}`;
+  if (!needs.includes(kind)) return `it is for ${needs.join(' and ')}, and this is ${kind}`;
   if (isReachedFromOutside === true && machine.sshOf(name) === null) return 'the machine has no network';
   return null;
 }
