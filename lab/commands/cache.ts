@@ -1,5 +1,4 @@
-import { Command } from 'commander';
-import { TorporError } from '../../src/base/errors.ts';
+import { Command, InvalidArgumentError } from 'commander';
 import { formatSize } from '../../src/base/units.ts';
 import { print, printJson, printTable } from '../../src/cli/output.ts';
 import { cacheRoot } from '../build/cache.ts';
@@ -13,10 +12,11 @@ export function cacheCommand(): Command {
     .option(
       '--remove <days>',
       'remove what was not used for so many days; machines made with it have to be made anew',
+      parseDays,
     )
     .option('--dry-run', 'only say what would be removed')
     .option('--json', 'print JSON')
-    .action(async (options: { remove?: string; dryRun?: boolean; json?: boolean }) => {
+    .action(async (options: { remove?: number; dryRun?: boolean; json?: boolean }) => {
       const root = cacheRoot();
       const entries = await listCache(root);
       if (options.remove === undefined) {
@@ -24,7 +24,7 @@ export function cacheCommand(): Command {
         else show(root, entries);
         return;
       }
-      const oldestMs = Date.now() - parseDays(options.remove) * DAY_MS;
+      const oldestMs = Date.now() - options.remove * DAY_MS;
       const unused = entries.filter(({ usedMs }) => usedMs < oldestMs);
       if (options.dryRun !== true) for (const entry of unused) await removeEntry(root, entry);
       if (options.json === true) printJson({ root, removed: unused, dryRun: options.dryRun === true });
@@ -53,8 +53,7 @@ const sumBytes = (entries: readonly CacheEntry[]): number =>
 
 const daysUnused = ({ usedMs }: CacheEntry): number => Math.floor((Date.now() - usedMs) / DAY_MS);
 
-/** Throws E_USAGE. */
 function parseDays(text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
-  throw new TorporError('E_USAGE', `“${text}” is no number of days`, { hint: 'such as --remove 30' });
+  throw new InvalidArgumentError('give a number of days');
 }

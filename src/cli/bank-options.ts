@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { TorporError } from '../base/errors.ts';
-import type { BankPlace } from '../machine/open-bank.ts';
+import type { BankPlace } from '../machine/bank-place.ts';
 import { askPassphrase } from './ask-passphrase.ts';
 
 /** Options of every command that opens the bank. */

@@ -23,7 +23,7 @@ export function reachVerdict(results: readonly CheckResult[]): Verdict {
   const base = { obstacles: ids(obstacles), unseen: ids(unseen) };
   if (obstacles.length > 0) {
     const names = obstacles.map(({ title }) => title).join(', ');
-    if (canMakeImages(results, base.obstacles)) return recommendImages(base, names, obstacles, results);
+    if (canMakeImages(results, base.obstacles)) return recommendImages(base, names, results);
     return {
       ...base,
       engine: 'none',
@@ -77,14 +77,15 @@ function canMakeImages(results: readonly CheckResult[], obstacles: readonly stri
 function recommendImages(
   base: Pick<Verdict, 'obstacles' | 'unseen'>,
   names: string,
-  obstacles: readonly CheckResult[],
   results: readonly CheckResult[],
 ): Verdict {
   const lacksJump = base.obstacles.includes('kexec-jump');
   const gain = lacksJump
     ? 'a kernel with KEXEC_JUMP would add several systems in memory at once, switched in milliseconds'
     : 'without that several systems could be in memory at once, switched in milliseconds';
-  const remedy = obstacles.find((result) => result.remedy !== undefined)?.remedy;
+  const remedy = results.find(
+    (result) => result.status === 'obstacle' && result.remedy !== undefined,
+  )?.remedy;
   const next = results.find(({ id }) => id === 'bank')?.facts.next;
   return {
     ...base,

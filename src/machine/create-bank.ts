@@ -2,7 +2,8 @@ import { Bank } from '../bank/bank.ts';
 import { createBankKey, type KeyLock, readLockKind, unwrapBankKey, wrapBankKey } from '../bank/bank-key.ts';
 import { createAesSeal } from '../bank/seal-aes.ts';
 import { openStorage } from '../sys/linux/storage.ts';
-import { type BankPlace, completeBankPlace, readOpener } from './open-bank.ts';
+import { type BankPlace, completeBankPlace } from './bank-place.ts';
+import { readOpener } from './open-bank.ts';
 
 /** What a new bank is locked for, or the key file of another bank whose key it shares. */
 export type NewKey = { readonly lock: KeyLock } | { readonly keyFile: Uint8Array };

@@ -1,6 +1,6 @@
 import { TorporError } from '../../base/errors.ts';
+import { completeBankPlace } from '../../machine/bank-place.ts';
 import { readOwnSystem } from '../../machine/image/own-system.ts';
-import { completeBankPlace } from '../../machine/open-bank.ts';
 import { type Check, ok } from '../check.ts';
 
 /** Whether the image engine has where to save this system. The resident engine keeps its bank in home alone. */

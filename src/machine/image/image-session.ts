@@ -5,7 +5,7 @@ import { StagingArea, type StagingPlace } from '../../engine/image/staging-area.
 import type { MountedPlace, OwnDisk } from '../../engine/image/take-image.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import { type BankPlace, completeBankPlace } from '../open-bank.ts';
+import { type BankPlace, completeBankPlace } from '../bank-place.ts';
 import { type OwnSystem, readOwnSystem, requireSnapshotDevice } from './own-system.ts';
 import {
   estimateStaging,

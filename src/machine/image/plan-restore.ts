@@ -1,9 +1,10 @@
 import { PAGE_BYTES } from '../../base/units.ts';
 import { checkLoader, readLoader } from '../../engine/image/loader.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { type BankPlace, completeBankPlace } from '../bank-place.ts';
 import { collectObstacles } from '../collect-obstacles.ts';
 import type { Obstacle } from '../fences.ts';
-import { type BankPlace, completeBankPlace, withBank } from '../open-bank.ts';
+import { withBank } from '../open-bank.ts';
 import { osOf } from '../reference.ts';
 import { checkSnapshot, findDisks, requireMemory } from './check-restorable.ts';
 import { readOwnSystem, requireSnapshotDevice } from './own-system.ts';

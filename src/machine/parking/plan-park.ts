@@ -7,11 +7,11 @@ import type { WatchedDisk } from '../../engine/image/watched-disks.ts';
 import { chooseFence, type FenceKind } from '../../filesystem/disk-fence.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { completeBankPlace } from '../bank-place.ts';
 import { findHolders } from '../disks.ts';
 import { nameDisk } from '../image/disk-name.ts';
 import { refuseSwap, requireSnapshotDevice } from '../image/own-system.ts';
 import { isOwnDisk, type MountedDisk, readMountedDisks } from '../mounts.ts';
-import { completeBankPlace } from '../open-bank.ts';
 import type { ParkingSettings } from './parking-place.ts';
 import { readSlots } from './slots.ts';
 

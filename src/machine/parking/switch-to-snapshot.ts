@@ -2,11 +2,11 @@ import { TorporError } from '../../base/errors.ts';
 import type { OnProgress } from '../../base/progress.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
+import { type BankPlace, completeBankPlace } from '../bank-place.ts';
 import type { ImageSession } from '../image/image-session.ts';
 import { readOwnSystem } from '../image/own-system.ts';
 import { previewRestore, type RestoreImagePreview } from '../image/plan-restore.ts';
 import { discardWaiting, ownDisksRefused, stageRestore } from '../image/stage-restore.ts';
-import { type BankPlace, completeBankPlace } from '../open-bank.ts';
 import { type ParkOsPlan, parkOs, planParkOs, type Resumed } from './park-os.ts';
 
 /** How this OS will be parked, and what comes in its place with what stands against it. */
