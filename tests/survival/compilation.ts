@@ -1,3 +1,4 @@
+import { waitForProgress } from './going-on.ts';
 import { RAM } from './guest-os.ts';
 import { requireProcess, startScript } from './process.ts';
 import { requireGrown, SurvivalError, type SurvivalProgram } from './program.ts';
@@ -12,7 +13,8 @@ while [ $i -lt 40 ]; do
 done >compilation.c
 while :; do gcc -O2 -c compilation.c -o compilation.o && sha256sum compilation.o; done
 `;
-const LOOK = `grep -vc '  compilation.o$' ${RAM}/compilation.log; wc -l <${RAM}/compilation.log; sort -u ${RAM}/compilation.log | wc -l`;
+const DONE = `wc -l <${RAM}/compilation.log`;
+const LOOK = `grep -vc '  compilation.o$' ${RAM}/compilation.log; ${DONE}; sort -u ${RAM}/compilation.log | wc -l`;
 
 export const compilation: SurvivalProgram = {
   id: 'compilation',
@@ -25,9 +27,8 @@ export const compilation: SurvivalProgram = {
   },
   verify: async (os, facts) => {
     await requireProcess(os, 'compilation', facts);
-    const wait = `i=0; until [ "$(wc -l <${RAM}/compilation.log)" -gt ${facts.done} ]; do
-      i=$((i + 1)); [ $i -lt 300 ] || break; sleep 0.3; done; ${LOOK} || true`;
-    const [bad, done, different] = (await os.sh(wait)).split('\n').map(Number);
+    await waitForProgress(os, 'the compiler', DONE, facts.done);
+    const [bad, done, different] = (await os.sh(`${LOOK} || true`)).split('\n').map(Number);
     requireGrown(`the compiler in ${os.name}`, Number(facts.done), done!);
     if (bad !== 0 || different !== 1) {
       throw new SurvivalError(

@@ -1,3 +1,4 @@
+import { waitForProgress } from './going-on.ts';
 import { RAM } from './guest-os.ts';
 import { requireProcess, startScript } from './process.ts';
 import { ANY_OS, requireGrown, SurvivalError, type SurvivalProgram } from './program.ts';
@@ -7,7 +8,8 @@ const SCRIPT = `
 dd if=/dev/urandom of=${RAM}/computation.data bs=64k count=16 2>/dev/null
 while :; do sha256sum <${RAM}/computation.data; done
 `;
-const LOOK = `wc -l <${RAM}/computation.log; sort -u ${RAM}/computation.log | wc -l`;
+const DONE = `wc -l <${RAM}/computation.log`;
+const LOOK = `${DONE}; sort -u ${RAM}/computation.log | wc -l`;
 
 export const computation: SurvivalProgram = {
   id: 'computation',
@@ -20,7 +22,8 @@ export const computation: SurvivalProgram = {
   },
   verify: async (os, facts) => {
     await requireProcess(os, 'computation', facts);
-    const [sums, different] = (await os.sh(`sleep 2; ${LOOK}`)).split('\n').map(Number);
+    await waitForProgress(os, 'the computation', DONE);
+    const [sums, different] = (await os.sh(LOOK)).split('\n').map(Number);
     requireGrown(`the computation in ${os.name}`, Number(facts.sums), sums!);
     if (different !== 1) {
       throw new SurvivalError(`${different} different sums of the same bytes in ${os.name}`);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { waitForProgress } from './going-on.ts';
 import { DISK, RAM } from './guest-os.ts';
 import { countLines } from './numbered-lines.ts';
 import { requireProcess, startScript } from './process.ts';
@@ -26,11 +27,12 @@ export const growingFile: SurvivalProgram = {
   prepare: async (os) => {
     const nonce = randomUUID();
     await os.sh(`rm -f ${FILE}; : >${FILE}`);
-    return { ...(await startScript(os, 'growing-file', SCRIPT, nonce)), nonce, lines: 0 };
+    return { ...(await startScript(os, 'growing-file', SCRIPT, nonce)), nonce, lines: -1 };
   },
   verify: async (os, facts) => {
     await requireProcess(os, 'growing-file', facts);
-    await os.sh(`sleep 0.5; ${READ_DISK}`);
+    await waitForProgress(os, 'the growing file', `wc -c <${FILE}`);
+    await os.sh(READ_DISK);
     const lines = await countLines(os, `${RAM}/growing`, String(facts.nonce));
     requireGrown(`the growing file in ${os.name}`, Number(facts.lines), lines);
     return { ...facts, lines };

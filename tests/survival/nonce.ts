@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { waitForProgress } from './going-on.ts';
 import { RAM } from './guest-os.ts';
 import { requireProcess, startScript } from './process.ts';
 import { ANY_OS, requireGrown, requireSame, type SurvivalProgram } from './program.ts';
@@ -13,8 +14,7 @@ while :; do
 done
 `;
 
-/** It is seen twice, so that it goes on now and not only got on before. */
-const LOOK = `cat ${RAM}/nonce; sleep 0.7; cat ${RAM}/nonce`;
+const LOOK = `cat ${RAM}/nonce`;
 
 export const nonce: SurvivalProgram = {
   id: 'nonce',
@@ -28,11 +28,9 @@ export const nonce: SurvivalProgram = {
   },
   verify: async (os, facts) => {
     await requireProcess(os, 'nonce', facts);
-    const [first, second] = (await os.sh(LOOK)).split('\n').map((line) => line.split(' '));
-    requireSame(`the nonce in ${os.name}`, facts.nonce!, first![0]!);
-    requireSame(`the nonce in ${os.name}`, facts.nonce!, second![0]!);
-    requireGrown(`the counter in ${os.name}`, Number(first![1]), Number(second![1]));
-    requireGrown(`the counter in ${os.name}`, Number(facts.ticks), Number(second![1]));
-    return { ...facts, ticks: Number(second![1]) };
+    const [nonce, ticks] = (await waitForProgress(os, 'the counter', LOOK)).split(' ');
+    requireSame(`the nonce in ${os.name}`, facts.nonce!, nonce!);
+    requireGrown(`the counter in ${os.name}`, Number(facts.ticks), Number(ticks));
+    return { ...facts, ticks: Number(ticks) };
   },
 };

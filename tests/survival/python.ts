@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { waitForProgress } from './going-on.ts';
 import { RAM } from './guest-os.ts';
 import { requireProcess, startScript } from './process.ts';
 import { DEBIAN, requireGrown, requireSame, type SurvivalProgram } from './program.ts';
@@ -41,7 +42,8 @@ export const python: SurvivalProgram = {
   },
   verify: async (os, facts) => {
     await requireProcess(os, 'python', facts);
-    const [nonce, ticks, value] = (await os.sh(`sleep 0.7; cat ${RAM}/python`)).split(' ');
+    const written = await waitForProgress(os, 'the interpreter', `cat ${RAM}/python`);
+    const [nonce, ticks, value] = written.split(' ');
     requireSame(`the interpreter's nonce in ${os.name}`, facts.nonce!, nonce!);
     requireGrown(`the generator in ${os.name}`, Number(facts.ticks), Number(ticks));
     requireSame(`the generator's value in ${os.name}`, fibonacci(Number(ticks)), value!);

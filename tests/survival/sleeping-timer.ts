@@ -1,3 +1,4 @@
+import { waitForProgress } from './going-on.ts';
 import { RAM } from './guest-os.ts';
 import { requireProcess, startScript } from './process.ts';
 import { ANY_OS, requireGrown, type SurvivalProgram } from './program.ts';
@@ -20,9 +21,7 @@ export const sleepingTimer: SurvivalProgram = {
   prepare: async (os) => ({ ...(await startScript(os, 'sleeping-timer', SCRIPT)), rings: -1 }),
   verify: async (os, facts) => {
     await requireProcess(os, 'sleeping-timer', facts);
-    const wait = `i=0; until [ "$(cat ${RAM}/timer)" -gt ${facts.rings} ]; do
-      i=$((i + 1)); [ $i -lt 100 ] || break; sleep 0.2; done; cat ${RAM}/timer`;
-    const rings = Number(await os.sh(wait));
+    const rings = Number(await waitForProgress(os, 'the sleeper', `cat ${RAM}/timer`, facts.rings));
     requireGrown(`the sleeper in ${os.name}`, Number(facts.rings), rings);
     return { ...facts, rings };
   },

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { waitForProgress } from './going-on.ts';
 import { DISK } from './guest-os.ts';
 import { countLines } from './numbered-lines.ts';
 import { requireProcess, startScript } from './process.ts';
@@ -22,12 +23,13 @@ export const unlinkedFile: SurvivalProgram = {
   needs: ANY_OS,
   prepare: async (os) => {
     const nonce = randomUUID();
-    return { ...(await startScript(os, 'unlinked-file', SCRIPT, nonce)), nonce, lines: 0 };
+    return { ...(await startScript(os, 'unlinked-file', SCRIPT, nonce)), nonce, lines: -1 };
   },
   verify: async (os, facts) => {
     await requireProcess(os, 'unlinked-file', facts);
-    await os.sh('sleep 0.5');
-    const lines = await countLines(os, `/proc/${facts.pid}/fd/3`, String(facts.nonce));
+    const file = `/proc/${facts.pid}/fd/3`;
+    await waitForProgress(os, 'the unlinked file', `wc -c <${file}`);
+    const lines = await countLines(os, file, String(facts.nonce));
     requireGrown(`the unlinked file in ${os.name}`, Number(facts.lines), lines);
     return { ...facts, lines };
   },
