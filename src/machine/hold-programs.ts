@@ -15,55 +15,99 @@ const UNGUARDED: Guarded = { undoLater: () => () => {}, guard: () => [] };
 /** include/linux/sched.h */
 const PF_KTHREAD = 0x0020_0000;
 
+/** Holds programs at once. Returns what lets them go. Throws what {@link ProgramHold} throws, with everything running. */
+export function holdPrograms(sys: Sys): () => void {
+  const programs = new ProgramHold(sys);
+  try {
+    programs.hold();
+  } catch (error) {
+    programs.release();
+    throw error;
+  }
+  return () => programs.release();
+}
+
 /**
  * Holds every program but this process and its guard by the freezer of control groups (cgroup v2, cgroup.freeze), so that
  * none runs when the kernel thaws its tasks, and none waits for a filesystem that is frozen when the kernel freezes
- * them. Returns what lets them go. Throws E_FREEZE_REFUSED, with everything running.
+ * them.
  */
-export function holdPrograms(sys: Sys, guarded: Guarded = UNGUARDED): () => void {
-  const root = findRoot(sys);
-  const home = /^0::(\/.*)$/m.exec(sys.readTextFile('/proc/self/cgroup') ?? '')?.[1] ?? '/';
-  const held: string[] = [];
-  const notes: (() => void)[] = [];
-  const own = [process.pid, ...guarded.guard()].map(String);
-  const strays: string[] = [];
-  const kernelThreads = new Set<string>();
-  const release = (): void => {
-    for (const group of held.toReversed()) quietly(() => sys.writeTextFile(switchOf(root, group), '0'));
-    for (const pid of strays) quietly(() => sys.writeTextFile(`${root}/cgroup.procs`, pid));
-    const back = home === '/' ? `${root}/cgroup.procs` : `${root}${home}/cgroup.procs`;
-    for (const pid of own) quietly(() => sys.writeTextFile(back, pid));
-    for (const group of [STRAY, OUTSIDE]) quietly(() => sys.removeDirectory(`${root}/${group}`));
-    for (const forget of notes) forget();
-  };
-  try {
-    sys.makeDirectory(`${root}/${OUTSIDE}`);
-    for (const pid of own) sys.writeTextFile(`${root}/${OUTSIDE}/cgroup.procs`, pid);
+export class ProgramHold {
+  readonly #sys: Sys;
+  readonly #guarded: Guarded;
+  readonly #root: string;
+  /** Where this process was. */
+  readonly #home: string;
+  readonly #own: readonly string[];
+  readonly #kernelThreads = new Set<string>();
+  readonly #held: string[] = [];
+  readonly #strays: string[] = [];
+  readonly #notes: (() => void)[] = [];
+  #isReleased = false;
+
+  /**
+   * Makes ready, with everything running: leaves the groups that will be held, for which the kernel waits for all
+   * processors (cgroup_attach_lock() of kernel/cgroup/cgroup.c, 6.12), and finds out what is a kernel thread.
+   * Throws E_FREEZE_REFUSED.
+   */
+  constructor(sys: Sys, guarded: Guarded = UNGUARDED) {
+    this.#sys = sys;
+    this.#guarded = guarded;
+    this.#root = findRoot(sys);
+    this.#home = /^0::(\/.*)$/m.exec(sys.readTextFile('/proc/self/cgroup') ?? '')?.[1] ?? '/';
+    this.#own = [process.pid, ...guarded.guard()].map(String);
+    try {
+      sys.makeDirectory(`${this.#root}/${OUTSIDE}`);
+      for (const pid of this.#own) this.#move(pid, `/${OUTSIDE}`);
+      findStrays(sys, this.#root, this.#kernelThreads);
+    } catch (error) {
+      this.release();
+      throw error;
+    }
+  }
+
+  /** Throws E_FREEZE_REFUSED; what was held until then stays so until it is released. */
+  hold(): void {
+    const [sys, root] = [this.#sys, this.#root];
     const deadlineNs = sys.monotonicNs() + BigInt(TIMEOUT_MS) * 1_000_000n;
     for (let round = 0; ; round += 1) {
-      const free = findStrays(sys, root, kernelThreads);
+      const free = findStrays(sys, root, this.#kernelThreads);
       if (free.length > 0) sys.makeDirectory(`${root}/${STRAY}`);
       for (const pid of free) {
         // One that has ended meanwhile needs no holding.
-        quietly(() => sys.writeTextFile(`${root}/${STRAY}/cgroup.procs`, pid));
-        strays.push(pid);
+        quietly(() => this.#move(pid, `/${STRAY}`));
+        this.#strays.push(pid);
       }
-      const fresh = findGroups(sys, root).filter((group) => !held.includes(group));
-      if (free.length === 0 && fresh.length === 0) return release;
+      const fresh = findGroups(sys, root).filter((group) => !this.#held.includes(group));
+      if (free.length === 0 && fresh.length === 0) return;
       const undo = fresh.map(
         (group) => ({ kind: 'write', path: switchOf(root, group), value: '0' }) as const,
       );
-      notes.push(guarded.undoLater(...undo));
+      this.#notes.push(this.#guarded.undoLater(...undo));
       for (const group of fresh) {
-        held.push(group);
+        this.#held.push(group);
         sys.writeTextFile(switchOf(root, group), '1');
       }
       if (round === MAX_ROUNDS) throw refused(['programs that appear again and again']);
-      awaitFrozen(sys, root, held, deadlineNs);
+      awaitFrozen(sys, root, this.#held, deadlineNs);
     }
-  } catch (error) {
-    release();
-    throw error;
+  }
+
+  /** Lets all programs go, and this process back to where it was; the second time it does nothing. */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    const [sys, root] = [this.#sys, this.#root];
+    for (const group of this.#held.toReversed()) quietly(() => sys.writeTextFile(switchOf(root, group), '0'));
+    for (const pid of this.#strays) quietly(() => this.#move(pid, ''));
+    for (const pid of this.#own) quietly(() => this.#move(pid, this.#home === '/' ? '' : this.#home));
+    for (const group of [STRAY, OUTSIDE]) quietly(() => sys.removeDirectory(`${root}/${group}`));
+    for (const forget of this.#notes) forget();
+  }
+
+  /** To a group, by its path below the root. */
+  #move(pid: string, group: string): void {
+    this.#sys.writeTextFile(`${this.#root}${group}/cgroup.procs`, pid);
   }
 }
 

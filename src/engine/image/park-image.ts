@@ -33,12 +33,15 @@ export interface ParkPlan {
   readonly disks: readonly WatchedDisk[];
   /** What is said of this system beside its disks: a JSON object. */
   readonly facts: object;
-  /** What was done before, by name, for the figures of the switch. */
-  readonly beforeMs: Readonly<Record<string, number>>;
   readonly after: AfterPark;
+  /**
+   * Runs `action` while all programs are held (machine/hold-programs.ts): the kernel lets its own tasks go between the
+   * two openings of /dev/snapshot. `action` gets what it is to say of that: more facts, and what took how long, by name.
+   */
+  atRest<T>(action: (facts: object, restMs: Readonly<Record<string, number>>) => T): T;
 }
 
-type ParkStage = 'prepare' | 'freeze' | 'filesystems' | 'image' | 'stream' | 'complete' | 'thaw';
+type ParkStage = 'freeze' | 'filesystems' | 'image' | 'stream' | 'complete' | 'thaw';
 
 /** Said by the system that has come back; what parked it does not return. */
 export interface ParkResult {
@@ -48,35 +51,47 @@ export interface ParkResult {
 }
 
 /**
- * Parks this system: freezes it, makes its image, writes it to its slot, and leaves the machine to another
- * system without running again. Returns when this system has come back. To be called with all programs held
- * (machine/hold-programs.ts): the kernel lets them go between the two openings of /dev/snapshot. What fails leaves the
- * slot empty and this system running. Throws E_SYSCALL, E_STAGING_FULL, E_DISK_CHANGED, E_USAGE of ImageSys.runAlone
- * and what restoreImage() throws.
+ * Parks this system: makes all ready while programs still run, freezes it, makes its image, writes it to its slot, and
+ * leaves the machine to another system without running again. Returns when this system has come back. What fails
+ * leaves the slot empty and this system running. Throws E_SYSCALL, E_STAGING_FULL, E_DISK_CHANGED, E_USAGE of
+ * ImageSys.runAlone and what `atRest` and restoreImage() throw.
  */
 export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
   return sys.runAlone(() => parkAlone(sys, plan));
 }
 
 function parkAlone(sys: ImageSys, plan: ParkPlan): ParkResult {
-  const startMs = performance.now();
   const area = new StagingArea(sys, plan.staging);
   const buffer = sys.allocateLarge(CHUNK_BYTES);
-  const stages = new StageTimes<ParkStage>();
   area.discard();
+  rehearse(sys, plan, area, buffer);
   // Otherwise the image has once more what is on the disks.
   sys.dropCaches();
-  rehearse(sys, plan, area, buffer);
   sys.lockMemory();
+  const result = plan.atRest((facts, restMs) =>
+    parkAtRest(sys, { ...plan, facts: { ...plan.facts, ...facts } }, { area, buffer, restMs }),
+  );
+  area.close();
+  return result;
+}
+
+interface ParkTools {
+  readonly area: StagingArea;
+  readonly buffer: Uint8Array;
+  readonly restMs: Readonly<Record<string, number>>;
+}
+
+function parkAtRest(sys: ImageSys, plan: ParkPlan, tools: ParkTools): ParkResult {
+  const { area } = tools;
+  const stages = new StageTimes<ParkStage>();
   const snapshot = openClosable(sys);
-  stages.ms.prepare = performance.now() - startMs;
   try {
     stages.run('freeze', () => snapshot.freeze());
     const thaw = stages.run('filesystems', () => freezeGuarded(sys, plan.filesystems));
     try {
       if (stages.run('image', () => snapshot.createImage()) === 'taken') {
         try {
-          store(sys, plan, area, { snapshot, buffer, stages });
+          store(sys, plan, tools, snapshot, stages);
         } finally {
           // Nothing is thawed while there is an image.
           snapshot.free();
@@ -84,7 +99,7 @@ function parkAlone(sys: ImageSys, plan: ParkPlan): ParkResult {
         leave(sys, plan, snapshot);
       }
       sys.logLine(`“${plan.reference}” goes on`);
-      stages.forget(['prepare', 'freeze', 'filesystems', 'image']);
+      stages.forget(['freeze', 'filesystems', 'image']);
     } finally {
       // SAFETY: before its filesystems can be written to again this system is parked no longer.
       discardQuietly(area);
@@ -93,7 +108,6 @@ function parkAlone(sys: ImageSys, plan: ParkPlan): ParkResult {
   } finally {
     stages.run('thaw', () => snapshot.release());
   }
-  area.close();
   return { outcome: 'resumed', stagesMs: stages.ms };
 }
 
@@ -101,19 +115,15 @@ function parkAlone(sys: ImageSys, plan: ParkPlan): ParkResult {
 function store(
   sys: ImageSys,
   plan: ParkPlan,
-  area: StagingArea,
-  tools: {
-    readonly snapshot: SnapshotDevice;
-    readonly buffer: Uint8Array;
-    readonly stages: StageTimes<ParkStage>;
-  },
+  { area, buffer, restMs }: ParkTools,
+  snapshot: SnapshotDevice,
+  stages: StageTimes<ParkStage>,
 ): void {
-  const { snapshot, buffer, stages } = tools;
   const image = stages.run('stream', () => saveStream(snapshot, area, buffer));
   stages.run('complete', () => {
     const disks = plan.disks.map((disk) => ({ name: disk.name, fence: readFenceOf(sys, disk) }));
     const facts = saveFacts(
-      JSON.stringify({ ...plan.facts, disks, stagesMs: { ...plan.beforeMs, ...stages.ms } }),
+      JSON.stringify({ ...plan.facts, disks, stagesMs: { ...restMs, ...stages.ms } }),
       area,
       image.firstPage + image.dataPages,
       buffer,

@@ -5,7 +5,7 @@ import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts'
 import { tscPerMs } from '../../engine/resident/tsc-clock.ts';
 import type { ImageSys } from '../../sys/image-sys.ts';
 import type { Sys } from '../../sys/sys.ts';
-import { holdPrograms } from '../hold-programs.ts';
+import { ProgramHold } from '../hold-programs.ts';
 import { runHooks } from '../hooks.ts';
 import { explainImageFailure, markLog } from '../image/explain.ts';
 import { readImageFacts } from '../image/image-facts.ts';
@@ -106,9 +106,9 @@ function leaveAndComeBack(
   const mark = markLog(sys, id);
   const after = afterOf(sys, plan, staged);
   image.releaseMemory();
-  const startTsc = sys.readTsc();
-  const startMs = performance.now();
-  const task: Omit<ParkPlan, 'beforeMs'> = {
+  const programs = new ProgramHold(sys, image);
+  let backTsc = 0n;
+  const task: ParkPlan = {
     staging: slotPlace(area, own.slot),
     id,
     createdMs: facts.createdMs,
@@ -119,20 +119,35 @@ function leaveAndComeBack(
       os,
       machineId: own.machineId,
       createdMs: facts.createdMs,
-      startTsc: `0x${startTsc.toString(16)}`,
       machine: facts.machine,
       kernel: facts.kernel,
     },
     after,
+    atRest(action) {
+      const startTsc = sys.readTsc();
+      const startMs = performance.now();
+      return withoutShared(sys, image, own.shared, warnings, () => {
+        const unmount = performance.now() - startMs;
+        try {
+          programs.hold();
+          const hold = performance.now() - startMs - unmount;
+          const begun = { startTsc: `0x${startTsc.toString(16)}` };
+          return withLargeImage(sys, image, () => action(begun, { unmount, hold }));
+        } finally {
+          backTsc = sys.readTsc();
+          programs.release();
+        }
+      });
+    },
   };
   try {
-    return withoutShared(sys, image, own.shared, warnings, () => {
-      const { tsc, stagesMs } = parkHeld(sys, image, task, { unmount: performance.now() - startMs });
-      const back = { tsc, createdMs: facts.createdMs, stagesMs };
-      return { ...describeArrival(sys, image, plan, back), warnings };
-    });
+    const { stagesMs } = parkImage(image, task);
+    const back = { tsc: backTsc, createdMs: facts.createdMs, stagesMs };
+    return { ...describeArrival(sys, image, plan, back), warnings };
   } catch (error) {
     throw explainSmallSlot(area, explainImageFailure(sys, error, mark));
+  } finally {
+    programs.release();
   }
 }
 
@@ -167,24 +182,6 @@ function explainSmallSlot({ device }: ParkingArea, error: unknown): unknown {
     hint: 'end programs, or make the area anew on a larger partition or with fewer slots: `torpor parking init`',
     cause: error,
   });
-}
-
-/** Parks while all programs are held. They run again when it returns; `tsc` is from right before. */
-function parkHeld(
-  sys: Sys,
-  image: ImageSys,
-  task: Omit<ParkPlan, 'beforeMs'>,
-  beforeMs: ParkPlan['beforeMs'],
-): { readonly tsc: bigint; readonly stagesMs: Readonly<Record<string, number>> } {
-  const startMs = performance.now();
-  const release = holdPrograms(sys, image);
-  try {
-    const plan = { ...task, beforeMs: { ...beforeMs, hold: performance.now() - startMs } };
-    const { stagesMs } = withLargeImage(sys, image, () => parkImage(image, plan));
-    return { tsc: sys.readTsc(), stagesMs };
-  } finally {
-    release();
-  }
 }
 
 /** Where this OS comes from, and how long it took. */

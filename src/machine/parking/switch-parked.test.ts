@@ -67,7 +67,7 @@ test('two OSes of different kernels take turns, each in the dialect of the other
   assert.ok(Buffer.from(streamOf(MEMORIES.debian13, 'plain', kernel)).equals(image.written));
 });
 
-test('programs are held before anything is frozen, and let go after everything has thawed', () => {
+test('programs are held when all is ready, before anything is frozen, and let go after everything has thawed', () => {
   const image = makeDisks();
   const sys = runOs(image, 'debian12');
   const order: string[] = [];
@@ -76,16 +76,17 @@ test('programs are held before anything is frozen, and let go after everything h
     if (path.endsWith('cgroup.freeze')) order.push(`${path.split('/').at(-2)} ${content}`);
     write(path, content);
   };
-  image.onAlone = (action) => {
-    order.push('alone');
-    return action();
+  image.onCall = (call) => {
+    if (/^(dropCaches|freeze|thaw)$/.test(call)) order.push(call);
   };
   image.comesBack = true;
   parkOs(sys, image, planParkOs(sys, image, { kind: 'off' }));
   const groups = ['init.scope', 'system.slice', 'user.slice'];
   assert.deepEqual(order, [
+    'dropCaches',
     ...groups.map((name) => `${name} 1`),
-    'alone',
+    'freeze',
+    'thaw',
     ...groups.toReversed().map((name) => `${name} 0`),
   ]);
 });
