@@ -27,9 +27,9 @@ test('the bench of the bank is whole unless it is told to be quick', () => {
 });
 
 test('the bench of stock systems compares unless it is told to be quick', () => {
-  assert.deepEqual(parseStockBenchOptions(['stock', '--json', '--round-trips', '9']), {
+  assert.deepEqual(parseStockBenchOptions(['stock', '--json', '--round-trips', '4']), {
     snapshots: 3,
-    roundTrips: 9,
+    roundTrips: 4,
     hibernations: 3,
     json: true,
   });

@@ -31,14 +31,15 @@ In one run on one lab machine: the pause of a first and of a second snapshot of 
 its restore, the bytes that they take, beside dd of as many bytes on the same disk, the hibernation of
 the same OS, makedumpfile of its memory, ten daily snapshots; and the bank's stages on this host itself.`;
 
-export const STOCK_USAGE = `usage: npm run -s bench -- stock [--json] [--snapshots 3] [--round-trips 5] [--hibernations 3] [--quick]
+export const STOCK_USAGE = `usage: npm run -s bench -- stock [--json] [--snapshots 3] [--round-trips 9] [--hibernations 3] [--quick]
 
 On one machine with Debian 12 and Debian 13 as they are installed, kernels and all: the pause of
 snapshots and the time of switches between them, by stages, and by turns with these the hibernation of both
 by their own kernels to a swap disk, and their resumption.
 
   --snapshots N     of each system
-  --round-trips N   there and back
+  --round-trips N   there and back; more than hibernations, because a switch on a machine that has just been turned on
+                    takes longer (an emulator has all code to translate again)
   --hibernations N  of each system
   --quick           two snapshots, one round trip and nothing to compare with, to see that it works
   --json            one JSON object on standard output`;
@@ -96,7 +97,7 @@ export function parseStockBenchOptions(argv: readonly string[]): StockBenchOptio
     ): number => parseCount(`--${name}`, values[name] ?? usual, least, 1000);
     return {
       snapshots: count('snapshots', quick ? '2' : '3', 1),
-      roundTrips: count('round-trips', quick ? '1' : '5', 1),
+      roundTrips: count('round-trips', quick ? '1' : '9', 1),
       hibernations: count('hibernations', quick ? '0' : '3', 0),
       json,
     };
