@@ -140,6 +140,7 @@ export class FakeImageSys implements ImageSys {
   allocateLarge(sizeBytes: number): Uint8Array {
     return new Uint8Array(sizeBytes);
   }
+  forgetFiles(): void {}
   lockMemory(): void {}
   freezeFilesystem(mountPoint: string): void {
     this.#call(`freeze ${mountPoint}`);

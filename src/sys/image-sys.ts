@@ -98,6 +98,11 @@ export interface ImageSys extends FreezeCalls {
    * first use takes all of it.
    */
   allocateLarge(sizeBytes: number): Uint8Array;
+  /**
+   * Lets go of what this process has mapped of its program and its libraries, most of which it needed to start. What it
+   * needs again is still in the kernel's cache, until that is dropped.
+   */
+  forgetFiles(): void;
   /** What this process has read of its program and its libraries, now and later, stays in memory. */
   lockMemory(): void;
   /** Takes back memory that only holds what disks hold too (drop_caches of proc_sys_vm(5)). */

@@ -106,6 +106,7 @@ function leaveAndComeBack(
   const mark = markLog(sys, id);
   const after = afterOf(sys, plan, staged);
   image.releaseMemory();
+  image.forgetFiles();
   const programs = new ProgramHold(sys, image);
   let backTsc = 0n;
   const task: ParkPlan = {

@@ -10,6 +10,7 @@ import { freezeCalls } from './freeze.ts';
 import { REBOOT_MAGIC1, REBOOT_MAGIC2 } from './kexec.ts';
 import { allocateLarge } from './large-pages.ts';
 import { mount, unmount } from './mounting.ts';
+import { forgetFiles, lockMemory } from './own-files.ts';
 import { releaseMemory } from './release-memory.ts';
 import { openSnapshotDevice } from './snapshot-device.ts';
 import { guard, undoLater } from './undo.ts';
@@ -28,10 +29,6 @@ const EXTENTS_AT_A_TIME = 64;
 /** include/uapi/linux/reboot.h: LINUX_REBOOT_CMD_POWER_OFF and _RESTART, without a sync before them. */
 const REBOOT_COMMANDS = { off: 0x4321_fedc, restart: 0x0123_4567 } as const;
 
-const MLOCK_ONFAULT = 1;
-/** A readable line of proc_pid_maps(5) that names a file: `START-END r-xp OFFSET DEVICE INODE /PATH`. */
-const FILE_MAPPING = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \d+ +\/.*$/gm;
-
 /** The running kernel. */
 export function openLinuxImage(): ImageSys {
   return {
@@ -40,6 +37,7 @@ export function openLinuxImage(): ImageSys {
     watchWrites,
     allocatePages: (sizeBytes) => allocate(sizeBytes).bytes,
     allocateLarge,
+    forgetFiles,
     lockMemory,
     ...freezeCalls,
     dropCaches() {
@@ -68,18 +66,6 @@ export function openLinuxImage(): ImageSys {
 
 function reboot(command: number): number {
   return syscall(SYSTEM_CALL.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, command, 0, 0, 0);
-}
-
-/**
- * Locks each mapping of a file. V8's own memory must not be locked: it ends the process when madvise(2)
- * refuses to take pages away (EINVAL); without swap nothing else takes it away.
- */
-function lockMemory(): void {
-  for (const [, start, end] of readFileSync('/proc/self/maps', 'utf8').matchAll(FILE_MAPPING)) {
-    const [from, to] = [BigInt(`0x${start}`), BigInt(`0x${end}`)];
-    if (syscall(SYSTEM_CALL.mlock2, from, to - from, MLOCK_ONFAULT, 0, 0, 0) < 0)
-      throw failure('mlock2', '', lastErrno());
-  }
 }
 
 function writeSpecial(path: string, text: string): void {
