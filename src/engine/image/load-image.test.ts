@@ -16,7 +16,7 @@ const DISK = '/dev/vdz';
 function load(
   staged: Uint8Array,
   dialect: Dialect | null,
-  spoil: (disk: Uint8Array) => void = () => {},
+  { isVerified = false, spoil = () => {} }: { isVerified?: boolean; spoil?(disk: Uint8Array): void } = {},
 ): Uint8Array {
   const sys = new FakeImageSys();
   const content = new Uint8Array((FIRST_SECTION_PAGE + 2) * PAGE_BYTES + staged.length);
@@ -29,7 +29,7 @@ function load(
   const image = writer.finish({ kind: 'image', name: '', sizeBytes: staged.length }, null, buffer);
   spoil(disk.bytes);
   const snapshot = sys.openSnapshotDevice('restore');
-  loadImage(snapshot, area, image, buffer, dialect);
+  loadImage(snapshot, area, image, buffer, { dialect, isVerified });
   assert.throws(() => snapshot.atomicRestore(), JumpedAway);
   return sys.written;
 }
@@ -55,6 +55,7 @@ test('a kernel gets every page in its own dialect', () => {
     fc.property(memories, (memory) => {
       const [flagged, plain] = [streamOf(memory, 'zero-flag'), streamOf(memory, 'plain')];
       assert.ok(Buffer.compare(load(flagged, 'plain'), plain) === 0);
+      assert.ok(Buffer.compare(load(flagged, 'plain', { isVerified: true }), plain) === 0);
       assert.ok(Buffer.compare(load(plain, 'plain'), plain) === 0);
       assert.ok(Buffer.compare(load(flagged, 'zero-flag'), flagged) === 0);
       assert.ok(Buffer.compare(load(plain, null), plain) === 0);
@@ -70,7 +71,7 @@ test('a stream that has changed is found out in every dialect', () => {
     const spoil = (disk: Uint8Array): void => {
       disk[FIRST_SECTION_PAGE * PAGE_BYTES + staged.length - 1]! ^= 1;
     };
-    assert.throws(() => load(staged, dialect, spoil), { code: 'E_STAGING' });
+    assert.throws(() => load(staged, dialect, { spoil }), { code: 'E_STAGING' });
   }
 });
 
@@ -79,5 +80,5 @@ test('a list that does not fit its data is refused before the kernel gets anythi
   const spoil = (disk: Uint8Array): void => {
     disk[(FIRST_SECTION_PAGE + 1) * PAGE_BYTES + 15]! ^= 0x80;
   };
-  assert.throws(() => load(streamOf(memory, 'zero-flag'), 'plain', spoil), { code: 'E_IMAGE_STREAM' });
+  assert.throws(() => load(streamOf(memory, 'zero-flag'), 'plain', { spoil }), { code: 'E_IMAGE_STREAM' });
 });

@@ -6,43 +6,57 @@ import { notUnderstood } from './image-stream.ts';
 import type { Dialect } from './pfn-list.ts';
 import { LIST_BYTES, PlainList } from './plain-list.ts';
 import { readAhead } from './read-ahead.ts';
-import { checkSection, readStagedHeader, visitSection } from './section-reader.ts';
+import { checkSection, readStagedHeader } from './section-reader.ts';
 import type { StagingArea } from './staging-area.ts';
 import type { Section } from './staging-layout.ts';
 
 /**
  * Hands a stream to the kernel, which refuses it at its second page when it is not for this machine.
- * `dialect` is what the kernel reads; null: the stream was laid out for it. Throws E_STAGING, E_IMAGE_STREAM, E_SYSCALL.
+ * `dialect` is what the kernel reads; null: the stream was laid out for it. What was verified before is not compared
+ * with its checksum once more. Throws E_STAGING, E_IMAGE_STREAM, E_SYSCALL.
  */
 export function loadImage(
   snapshot: SnapshotDevice,
   area: StagingArea,
   image: Section,
   buffer: Uint8Array,
-  dialect: Dialect | null,
+  { dialect, isVerified }: { readonly dialect: Dialect | null; readonly isVerified: boolean },
 ): void {
   const write = dialect === 'plain' ? writePlain : writeWhole;
-  checkSection(area, image, write(snapshot, area, image, buffer));
+  const checksum = isVerified ? null : startXxh64();
+  write({ snapshot, area, image, buffer, checksum });
+  if (checksum !== null) checkSection(area, image, checksum.digest());
 }
 
-/** As it lies there. Returns the checksum of the section. */
-function writeWhole(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): bigint {
+interface Load {
+  readonly snapshot: SnapshotDevice;
+  readonly area: StagingArea;
+  readonly image: Section;
+  readonly buffer: Uint8Array;
+  /** Gets all of the section; null when nobody asks for it. */
+  readonly checksum: Xxh64 | null;
+}
+
+/** As it lies there. */
+function writeWhole({ snapshot, area, image, buffer, checksum }: Load): void {
   const { firstDataPage } = readStagedHeader(area, image);
-  return visitSection(area, image, buffer, (bytes, page) => writeFrom(snapshot, bytes, page, firstDataPage));
+  readAhead(area, image.firstPage, image.dataPages, buffer, (bytes, page) => {
+    checksum?.update(bytes);
+    writeFrom(snapshot, bytes, page, firstDataPage);
+  });
 }
 
 /**
  * Marked zeros become pages among the data. The list is read three times: a list may be large, and the header, which
- * comes first, says how many pages of data there are. Returns the checksum of the section.
+ * comes first, says how many pages of data there are.
  */
-function writePlain(snapshot: SnapshotDevice, area: StagingArea, image: Section, buffer: Uint8Array): bigint {
+function writePlain({ snapshot, area, image, buffer, checksum }: Load): void {
   const { kernel, firstDataPage } = readStagedHeader(area, image);
   const listPages = firstDataPage - 1;
   const storedPages = image.dataPages - firstDataPage;
-  const checksum = startXxh64();
   const header = buffer.subarray(0, PAGE_BYTES);
   area.read(image.firstPage, header);
-  checksum.update(header);
+  checksum?.update(header);
 
   const list = new PlainList(area, image.firstPage + 1, listPages, buffer.subarray(0, LIST_BYTES));
   const entries = countEntries(list, storedPages, checksum);
@@ -54,7 +68,7 @@ function writePlain(snapshot: SnapshotDevice, area: StagingArea, image: Section,
   /** Pages up to the next zeros. */
   let left = 0;
   readAhead(area, image.firstPage + firstDataPage, storedPages, buffer.subarray(LIST_BYTES), (bytes) => {
-    checksum.update(bytes);
+    checksum?.update(bytes);
     for (let done = 0; done < bytes.length; ) {
       while (left === 0) {
         const { value } = runs.next();
@@ -70,11 +84,10 @@ function writePlain(snapshot: SnapshotDevice, area: StagingArea, image: Section,
   });
   // Behind all that is stored.
   for (const { zeros } of runs) data.writeZeros(zeros);
-  return checksum.digest();
 }
 
 /** Of the whole list, which `checksum` gets. Throws E_IMAGE_STREAM when it does not fit so many pages. */
-function countEntries(list: PlainList, storedPages: number, checksum: Xxh64): number {
+function countEntries(list: PlainList, storedPages: number, checksum: Xxh64 | null): number {
   let [entries, zeros] = [0, 0];
   for (const piece of list.read(checksum)) {
     entries += piece.isZero.length;

@@ -1,6 +1,6 @@
 import type { ImageSys, SnapshotDevice } from '../../sys/image-sys.ts';
 import { freezeGuarded } from './guarded-freeze.ts';
-import { type RestoreImagePlan, restoreImage } from './restore-image.ts';
+import { type RestoreImagePlan, restoreImage, verifyStaged } from './restore-image.ts';
 import { rehearseWriting } from './section-writer.ts';
 import { StageTimes } from './stage-times.ts';
 import { CHUNK_BYTES, StagingArea, type StagingPlace } from './staging-area.ts';
@@ -63,6 +63,7 @@ export function parkImage(sys: ImageSys, plan: ParkPlan): ParkResult {
 function parkAlone(sys: ImageSys, plan: ParkPlan): ParkResult {
   const area = new StagingArea(sys, plan.staging);
   const buffer = sys.allocateLarge(CHUNK_BYTES);
+  if (plan.after.kind === 'resume') verifyStaged(sys, plan.after.image, buffer);
   area.discard();
   rehearse(sys, plan, area, buffer);
   // Otherwise the image has once more what is on the disks.
@@ -144,7 +145,7 @@ function leave(sys: ImageSys, { after, reference }: ParkPlan, snapshot: Snapshot
   // The kernel has one image at a time. Programs are held, filesystems frozen.
   snapshot.close();
   checkFences(sys, after.os, after.disks);
-  return restoreImage(sys, after.image);
+  return restoreImage(sys, { ...after.image, isVerified: true });
 }
 
 /** A device that is not used any more once it is closed: its number may be another file's. */

@@ -36,7 +36,7 @@ export class PlainList {
   }
 
   /** The same memory each time. `checksum` gets the list as it lies there. */
-  *read(checksum?: Xxh64): Generator<PlainPiece, void, undefined> {
+  *read(checksum: Xxh64 | null = null): Generator<PlainPiece, void, undefined> {
     const marked = new Uint8Array(LIST_PAGES * PFNS_PER_PAGE);
     for (let page = 0; page < this.#pages; page += LIST_PAGES) {
       const pages = this.#buffer.subarray(0, Math.min(LIST_PAGES, this.#pages - page) * PAGE_BYTES);

@@ -8,7 +8,7 @@ import type { PageRuns } from './page-runs.ts';
 import type { Dialect } from './pfn-list.ts';
 import { checkSection, readStagedIndex, visitSection } from './section-reader.ts';
 import { CHUNK_BYTES, CHUNK_PAGES, StagingArea, type StagingPlace } from './staging-area.ts';
-import type { Section } from './staging-layout.ts';
+import type { Section, StagingHeader } from './staging-layout.ts';
 import type { OwnDisk } from './take-image.ts';
 
 /** What the kernel allocates for the jump itself, and for its devices while they stop; without any help then. */
@@ -24,6 +24,19 @@ export interface RestoreImagePlan {
   readonly disks: readonly OwnDisk[];
   /** What this kernel reads; null: the image was laid out for it. */
   readonly dialect?: Dialect | null;
+  /** verifyStaged() was called, and nothing has written to the area since. */
+  readonly isVerified?: boolean;
+}
+
+/** Compares all that is staged with its checksums, while everything runs. Throws E_STAGING. */
+export function verifyStaged(sys: ImageSys, plan: RestoreImagePlan, buffer: Uint8Array): void {
+  const area = new StagingArea(sys, plan.staging, 'read');
+  try {
+    for (const section of readWanted(area, plan).sections)
+      checkSection(area, section, visitSection(area, section, buffer));
+  } finally {
+    area.close();
+  }
 }
 
 /**
@@ -39,21 +52,16 @@ export function restoreImage(sys: ImageSys, plan: RestoreImagePlan): never {
 }
 
 function restoreAlone(sys: ImageSys, plan: RestoreImagePlan): never {
+  const { isVerified = false, dialect = null } = plan;
   const area = new StagingArea(sys, plan.staging);
-  const header = area.readHeader();
-  if (header === null || header.state === 'taken' || header.id !== plan.id) {
-    throw new TorporError('E_STAGING', 'the staging area does not hold what is to be restored', {
-      facts: { device: plan.staging.device, found: header?.id ?? null },
-      hint: 'repeat `torpor restore`',
-    });
-  }
+  const header = readWanted(area, plan);
   const buffer = sys.allocateLarge(CHUNK_BYTES);
   const image = header.sections.find(({ kind }) => kind === 'image');
   if (image === undefined) throw new Error('a staging area without an image');
   const disks = header.sections
     .filter(({ kind }) => kind === 'disk')
     .map((section) => {
-      checkSection(area, section, visitSection(area, section, buffer));
+      if (!isVerified) checkSection(area, section, visitSection(area, section, buffer));
       return { section, device: openDisk(sys, plan.disks, section), runs: readStagedIndex(area, section) };
     });
   const log = (what: string): void => sys.logLine(`restore of ${header.reference}: ${what}`);
@@ -64,7 +72,7 @@ function restoreAlone(sys: ImageSys, plan: RestoreImagePlan): never {
   let isChanged = header.state === 'begun';
   try {
     log(`loading ${formatSize(image.dataPages * PAGE_BYTES)}`);
-    loadImage(snapshot, area, image, buffer, plan.dialect ?? null);
+    loadImage(snapshot, area, image, buffer, { dialect, isVerified });
     requireMemory(sys, header.reference);
     log('freezing this system');
     snapshot.freeze();
@@ -100,6 +108,16 @@ function restoreAlone(sys: ImageSys, plan: RestoreImagePlan): never {
       },
     );
   }
+}
+
+/** Throws E_STAGING when the area holds something else, or nothing that is whole. */
+function readWanted(area: StagingArea, { staging, id }: RestoreImagePlan): StagingHeader {
+  const header = area.readHeader();
+  if (header !== null && header.state !== 'taken' && header.id === id) return header;
+  throw new TorporError('E_STAGING', 'the staging area does not hold what is to be restored', {
+    facts: { device: staging.device, found: header?.id ?? null },
+    hint: 'repeat `torpor restore`',
+  });
 }
 
 /** Throws E_IMAGE_MEMORY: without that memory the kernel would refuse the jump when the disks are written. */

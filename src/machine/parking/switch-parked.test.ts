@@ -5,7 +5,7 @@ import { TorporError } from '../../base/errors.ts';
 import { PAGE_BYTES } from '../../base/units.ts';
 import { KERNEL, streamOf } from '../../engine/image/image.fixture.ts';
 import { readE820Checksum } from '../../engine/image/loader.ts';
-import { readParkingArea } from '../../engine/image/parking-area.ts';
+import { readParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
 import type { FakeSys } from '../../sys/fake.ts';
 import { FakeImageSys } from '../../sys/image-sys.fake.ts';
 import { parkOs, planParkOs, type Resumed } from './park-os.ts';
@@ -103,6 +103,24 @@ test('between the two images the programs stay held and the filesystems frozen',
     // The jump of this test is one that fails: what is frozen thaws.
     'thaw /',
   ]);
+});
+
+test('an image that has changed on the disk is refused before anything stops', () => {
+  const disks = makeDisks();
+  const left = leave(disks, runOs(disks, 'debian12'), { kind: 'restart' });
+  const sys = runOs(left, 'debian13');
+  const area = readParkingArea(left, AREA)!;
+  const [{ slot, image }] = listParked(left, area) as [ReturnType<typeof listParked>[number]];
+  const { start } = slotPlace(area, slot).extents[0]!;
+  left.disks.get(AREA)!.bytes[start + (image.firstPage + image.dataPages) * PAGE_BYTES - 1]! ^= 1;
+  failure('E_STAGING', () => parkOs(sys, left, planParkOs(sys, left, { kind: 'resume', os: 'debian12' })));
+  assert.deepEqual(
+    left.calls.filter((call) => /freeze|open/.test(call)),
+    [],
+  );
+  assert.equal(sys.files.get('/sys/fs/cgroup/system.slice/cgroup.freeze'), '0\n');
+  assert.equal(sys.freezeLog.at(-1), 'rmdir /sys/fs/cgroup/torpor-switch');
+  assert.deepEqual(parkedOn(left), ['debian12']);
 });
 
 test('an OS that is not parked, that runs, or that parks nowhere is refused', () => {
