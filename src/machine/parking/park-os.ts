@@ -1,4 +1,5 @@
 import { TorporError } from '../../base/errors.ts';
+import { hex } from '../../base/units.ts';
 import { readLoader } from '../../engine/image/loader.ts';
 import { type AfterPark, type ParkPlan, parkImage } from '../../engine/image/park-image.ts';
 import { type ParkingArea, slotPlace } from '../../engine/image/parking-area.ts';
@@ -132,8 +133,7 @@ function leaveAndComeBack(
         try {
           programs.hold();
           const hold = performance.now() - startMs - unmount;
-          const begun = { startTsc: `0x${startTsc.toString(16)}` };
-          return withLargeImage(sys, image, () => action(begun, { unmount, hold }));
+          return withLargeImage(sys, image, () => action({ startTsc: hex(startTsc) }, { unmount, hold }));
         } finally {
           backTsc = sys.readTsc();
           programs.release();

@@ -27,6 +27,16 @@ test('a mapping is pure when it is of a file, cannot be written, and no page of 
   );
 });
 
+test('maps name the same mappings and call none pure', () => {
+  const maps = SMAPS.split('\n')
+    .filter((line) => /^[0-9a-f]+-/.test(line))
+    .join('\n');
+  const whereOf = (text: string): unknown[] =>
+    parseFileMappings(text).map(({ start, sizeBytes }) => [start, sizeBytes]);
+  assert.deepEqual(whereOf(maps), whereOf(SMAPS));
+  assert.ok(parseFileMappings(maps).every(({ isPure }) => !isPure));
+});
+
 test('this program goes on without what it has read of its files, and has less of them', () => {
   const residentKb = (): number =>
     Number(/^RssFile:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
